@@ -1,0 +1,10 @@
+export { BYOKManager, type ManagerOptions } from "./manager.ts";
+export type {
+  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyRecord, KeySource, ListKeysFilter, Logger, Member, Owner, OwnerOrUser, Page, Principal, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
+} from "./byok.ts";
+export type { KeyStatus, Limits, UsageTotals } from "./schema.ts";
+export { ProviderType, type KeyData, type KeyMetadata, type ProviderConfig } from "@stack-2025/byok-providers";
+export {
+  BYOKError, ConfigurationError, ConflictError, EncryptionError, InvalidInputError, KeyNotFoundError, KeyValidationError, PermissionDeniedError, ProviderUnavailableError, QuotaExceededError, RateLimitedError,
+  type Candidate, type ErrorCode, type InputIssue, type RootKey,
+} from "@stack-2025/byok-crypto";
