@@ -77,8 +77,12 @@ export interface WireError {
 const marker: unique symbol = Symbol.for("byok.error");
 
 function codeOf(value: unknown): ErrorCode | undefined {
-  if (typeof value !== "object" || value === null || !(marker in value)) return undefined;
-  return (value as { code: ErrorCode }).code;
+  if (typeof value !== "object" || value === null || !(marker in value) || !("code" in value)) return undefined;
+  return isErrorCode(value.code) ? value.code : undefined;
+}
+
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(builders, value);
 }
 
 /** What every byok error is. Codes without a class of their own (`NOT_FOUND`) are thrown as this one. */
