@@ -1,0 +1,36 @@
+// Anthropic as the sandbox speaks it.
+import { accountOf } from "../account.ts";
+import type { Credential, Dialect } from "../dialect.ts";
+import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
+import { countMessageTokens, createMessage } from "./messages.ts";
+import { getModel, listModels } from "./models.ts";
+
+export const anthropic: Dialect = {
+  credential: keyOf,
+  requestId: (sequence) => `req_sandbox${String(sequence).padStart(17, "0")}`,
+  account: (credential) => accountOf(credential.key),
+  refuse,
+  missingKey,
+  notFound,
+  methodNotAllowed,
+  tooLarge,
+  routes: [
+    { method: "GET", path: /^\/v1\/models$/, paid: false, answer: listModels },
+    { method: "GET", path: /^\/v1\/models\/([^/]+)$/, paid: false, answer: getModel },
+    { method: "POST", path: /^\/v1\/messages$/, paid: true, answer: createMessage },
+    // Free, but limited, and refused to an account without credit as messages are.
+    { method: "POST", path: /^\/v1\/messages\/count_tokens$/, paid: true, answer: countMessageTokens },
+  ],
+};
+
+/** Both forms are in use: SDKs from 1.0 on send Bearer, older ones `x-api-key`. */
+function keyOf(headers: Readonly<Record<string, string>>): Credential | null {
+  const own = headers["x-api-key"]?.trim();
+  if (own !== undefined && own !== "") return described(own, "x-api-key");
+  const bearer = /^bearer\s+(\S.*)$/i.exec(headers["authorization"] ?? "")?.[1]?.trim();
+  return bearer === undefined ? null : described(bearer, "authorization");
+}
+
+function described(key: string, header: string): Credential {
+  return { key, aliases: [], username: "", header, wellFormed: /^sk-ant-(?!admin)[A-Za-z0-9_-]{16,250}$/.test(key) };
+}

@@ -1,0 +1,9 @@
+// The vendors that the sandbox can stand for. A new one is a folder and a line here.
+import { anthropic } from "./anthropic/dialect.ts";
+import type { Dialect } from "./dialect.ts";
+import { openai } from "./openai/dialect.ts";
+
+export const dialects = { openai, anthropic } satisfies Record<string, Dialect>;
+
+/** A vendor that the sandbox can stand for. */
+export type SandboxProvider = keyof typeof dialects;

@@ -1,0 +1,115 @@
+// Puts an answer on the wire, and makes the faults that no vendor words: slowness, cuts, silence, resets. It writes an event at a
+// time, waits for slow readers, stops when the reader leaves, and notes in the ledger only what really went out.
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import type { Answer, PlainAnswer, StreamAnswer, StreamEvent } from "./dialect.ts";
+import type { Fault } from "./fault.ts";
+import type { LedgerEntry } from "./ledger.ts";
+
+/** Between the two halves of a body that is to arrive in two, long enough that no network joins them again. */
+const splitPauseMs = 20;
+
+/** The reader left, or the sandbox closed, while an answer was under way. */
+export class ReaderGone extends Error {}
+
+/** One answer on its way. */
+export interface Telling {
+  readonly response: ServerResponse;
+  readonly entry: LedgerEntry;
+  readonly fault: Fault;
+  /** Aborts when the connection is gone. */
+  readonly gone: AbortSignal;
+}
+
+/** @throws ReaderGone */
+export async function tell(telling: Telling, answer: Answer): Promise<void> {
+  const { fault, gone, entry } = telling;
+  if (fault.kind === "slow") await pause(fault.beforeHeadersMs ?? 0, gone);
+  entry.stream = "events" in answer;
+  if (answer.model !== undefined) entry.model = answer.model;
+  if ("events" in answer) await tellStream(telling, answer);
+  else await tellWhole(telling, answer);
+}
+
+/** Reads and never answers. @throws ReaderGone in the end */
+export async function hang(gone: AbortSignal): Promise<never> {
+  if (!gone.aborted) await once(gone, "abort");
+  throw new ReaderGone();
+}
+
+async function tellWhole(telling: Telling, answer: PlainAnswer): Promise<void> {
+  const { response, entry, fault, gone } = telling;
+  const body = Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(answer.body);
+  begin(telling, answer, { "content-length": String(body.length) });
+  if (fault.kind === "cut_stream") {
+    await write(response, body.subarray(0, Math.floor(body.length / 2)), gone);
+    response.destroy();
+    return;
+  }
+  if (answer.splitAt !== undefined) {
+    await write(response, body.subarray(0, answer.splitAt), gone);
+    await pause(splitPauseMs, gone);
+    await write(response, body.subarray(answer.splitAt), gone);
+  } else if (body.length > 0) await write(response, body, gone);
+  if (answer.usage !== undefined) entry.usage = { ...answer.usage };
+  await finish(telling);
+}
+
+async function tellStream(telling: Telling, answer: StreamAnswer): Promise<void> {
+  const { response, fault, gone } = telling;
+  const endsAfter = fault.kind === "cut_stream" || fault.kind === "stream_error" ? fault.afterEvents : Number.POSITIVE_INFINITY;
+  begin(telling, answer, {});
+  response.flushHeaders();
+  let sent = 0;
+  for (const event of answer.events) {
+    if (sent >= endsAfter) break;
+    if (fault.kind === "slow" && sent > 0) await pause(fault.betweenChunksMs ?? 0, gone);
+    await tellEvent(telling, event);
+    sent += 1;
+  }
+  if (fault.kind === "cut_stream") {
+    response.destroy();
+    return;
+  }
+  if (fault.kind === "stream_error") await tellEvent(telling, answer.failure);
+  await finish(telling);
+}
+
+async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent): Promise<void> {
+  await write(response, event.text, gone);
+  if (event.usage !== undefined) entry.usage = { ...event.usage };
+  // Each event leaves by its own write, and a reader's leaving is noticed between two.
+  await nextTurn();
+}
+
+function begin({ response, entry }: Telling, answer: Answer, more: Record<string, string>): void {
+  entry.status = answer.status;
+  response.writeHead(answer.status, { ...answer.headers, ...more });
+}
+
+async function finish({ response, entry, gone }: Telling): Promise<void> {
+  const flushed = new Promise<boolean>((resolve) => {
+    response.once("finish", () => resolve(true));
+    response.once("close", () => resolve(false));
+  });
+  response.end();
+  if (!(await flushed) || (gone.aborted && !response.writableFinished)) throw new ReaderGone();
+  entry.finished = true;
+}
+
+/** Resolves when the reader has room for more. */
+async function write(response: ServerResponse, chunk: string | Buffer, gone: AbortSignal): Promise<void> {
+  if (gone.aborted) throw new ReaderGone();
+  if (response.write(chunk)) return;
+  await once(response, "drain", { signal: gone }).catch(() => {
+    throw new ReaderGone();
+  });
+}
+
+async function pause(durationMs: number, gone: AbortSignal): Promise<void> {
+  if (durationMs === 0) return;
+  await sleep(durationMs, undefined, { signal: gone }).catch(() => {
+    throw new ReaderGone();
+  });
+}
