@@ -1,0 +1,21 @@
+/** Everything that the rooms above may know of a provider. Vendor codes and shapes stay in the providers' folders. */
+export { failure } from "./failure.ts";
+export type { Failure, VendorAnswer, Verdict } from "./failure.ts";
+export { hintOf } from "./hint.ts";
+export type { KeyData, KeyMetadata, ProviderConfig, ServiceAccount } from "./key-data.ts";
+export { defineProvider } from "./provider.ts";
+export type {
+  Ask,
+  Meter,
+  MeteredCall,
+  ProbeOutcome,
+  Provider,
+  Refusal,
+  Route,
+  RouteClass,
+  VendorRequest,
+} from "./provider.ts";
+export { ProviderType, providerTypes } from "./provider-type.ts";
+export { completeProviders, providerFor } from "./registry.ts";
+export { scrub } from "./scrub.ts";
+export type { MeteredUsage, StreamEvent, StreamMeter } from "./usage.ts";

@@ -1,0 +1,126 @@
+import type { z } from "zod";
+import type { BYOKError } from "@stack-2025/byok-crypto";
+import type { Failure, VendorAnswer } from "./failure.ts";
+import type { ProviderType } from "./provider-type.ts";
+import type { MeteredUsage, StreamMeter } from "./usage.ts";
+import type { KeyData, KeyMetadata, ProviderConfig } from "./key-data.ts";
+
+/** What a route does at the vendor. On shared and system keys it decides who may call it (see "Routes" in the docs). */
+export type RouteClass = "inference" | "create" | "read" | "list" | "manage";
+
+export interface Route {
+  /** Our name of the operation, kept with its usage: `chat.completions`, `messages`, `sms.send`. */
+  operation: string;
+  class: RouteClass;
+  /** Touches state kept at the vendor (a file id, a previous response, a paging cursor): such a call never fails over. */
+  stateful: boolean;
+  /** Acts on the world (sends a message, starts a call): never sent again unless the answer proves that nothing was done. */
+  acts: boolean;
+  metered: boolean;
+  /** Milliseconds to the first byte of an answer that is no stream. */
+  firstByteMs: number;
+}
+
+/** A request as a provider's folder sees it. `path` is the pathname with its query, without origin. */
+export interface VendorRequest {
+  method: string;
+  path: string;
+  /** By lower-case name. */
+  headers: Record<string, string>;
+}
+
+/** What the meter may know about a call. */
+export interface MeteredCall {
+  route: Route;
+  path: string;
+  /** The parsed JSON body that is sent; undefined where the body is no JSON object. */
+  body: Readonly<Record<string, unknown>> | undefined;
+  /** We asked for usage where the caller did not: what it adds to the answer is taken out again. */
+  askedByUs: boolean;
+}
+
+export interface Meter {
+  /** The body to send so that the answer carries usage; undefined: send the caller's own bytes. */
+  ask(route: Route, body: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined;
+  /** Usage of a whole JSON answer; null where it carries none. */
+  json(answer: unknown, call: MeteredCall): MeteredUsage | null;
+  stream(call: MeteredCall): StreamMeter;
+}
+
+/**
+ * Asks the vendor something during a probe: 10 s in all, 64 KiB of answer. The request is complete, its credential in
+ * place; the path's origin is `origin(keyData, path)` or the operator's. Rejects with ProviderUnavailableError.
+ */
+export type Ask = (request: { method: "GET" | "POST"; path: string; headers?: Record<string, string>; body?: string }) => Promise<VendorAnswer>;
+
+export type ProbeOutcome =
+  | { outcome: "alive"; balance: { amount: string; currency: string } | null; note: string | null; metadata?: Record<string, string> }
+  | { outcome: "refused"; failure: Failure };
+
+/** How a request of ours is refused in the vendor's own error shape, so that its SDK raises what its users know. */
+export interface Refusal {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/**
+ * One vendor. Adding one means adding a folder that exports this and a line in the registry. All methods are pure but
+ * `probe`, which speaks through `ask` alone; none reads the environment.
+ */
+export interface Provider<P extends ProviderType = ProviderType> {
+  readonly type: P;
+  /** As the vendor writes it: `OpenAI`. */
+  readonly name: string;
+  /** Its schema gives the type of `keyData`, the check, the form and the document. */
+  readonly credentials: z.ZodType<KeyData<P>>;
+
+  /** Trims and checks pasted key data. @throws KeyValidationError naming the field, never its value. */
+  parse(keyData: unknown): KeyData<P>;
+  /** The principal secret: API key, auth token, key secret. */
+  principal(keyData: KeyData<P>): string;
+  /** Every secret value in it, for scrubbing. */
+  secrets(keyData: KeyData<P>): string[];
+  /** The same credentials give the same text, whatever the order or spelling of their fields: what fingerprints are made of. */
+  canonical(keyData: KeyData<P>): string;
+  /** What is not secret: organization, project, accountSid … */
+  metadata(keyData: KeyData<P>): KeyMetadata<P>;
+
+  /** The vendor's origin for this key and path (`https://api.openai.com`); regional keys and vendors with several hosts differ. */
+  origin(keyData: KeyData<P>, path: string): string;
+  /** True for a host name that is the vendor's own: `fetchFor` refuses every other. */
+  owns(hostname: string): boolean;
+  /** Headers (lower case) and query parameters in which a credential, or what goes with it, can stand. Removed from every request. */
+  readonly credentialHeaders: readonly string[];
+  readonly credentialParameters: readonly string[];
+  /** The byok token where the vendor's SDK puts its key; null where there is none there. */
+  presentedToken(request: VendorRequest): string | null;
+  /** Puts the key in: sets headers, and rewrites the path where the account stands in it. The request is already stripped. */
+  authorize(request: VendorRequest, keyData: KeyData<P>): VendorRequest;
+
+  /** The route of a call; null: unknown, which passes on the caller's own key only. `pathname` has no query. */
+  route(method: string, pathname: string): Route | null;
+  /**
+   * True where the call touches state kept at the vendor: its route does, or its body names something stored there (a
+   * previous response, a file id). Such a call never fails over, and on a system key it is no plain inference.
+   */
+  readsStored(route: Route, body: Readonly<Record<string, unknown>> | undefined): boolean;
+  /** The model that a call names; null where it names none. */
+  model(path: string, body: Readonly<Record<string, unknown>> | undefined): string | null;
+  readonly meter: Meter;
+  /** Names a failed answer (status ≥ 400, or a 200 that carries an error). `now` resolves dates in its text. */
+  classify(answer: VendorAnswer, now: Date): Failure;
+  /** The vendor's own id of a call, from the headers of its answer. */
+  vendorRequestId(headers: Readonly<Record<string, string>>): string | null;
+
+  /** Free and read-only. A scoped key that may not do the probe is alive. */
+  probe(keyData: KeyData<P>, ask: Ask, now: Date): Promise<ProbeOutcome>;
+  /** Constructor options of the vendor's official SDK, immune to the host's environment. `baseUrl`: an operator's override, without the version segment. */
+  config(keyData: KeyData<P>, baseUrl: string | undefined): ProviderConfig<P>;
+  refusal(error: BYOKError): Refusal;
+}
+
+/** Checks the shape where it is written and keeps its type. */
+export function defineProvider<P extends ProviderType>(provider: Provider<P>): Provider<P> {
+  return provider;
+}

@@ -1,0 +1,41 @@
+/** Every provider by its name. Adding one means adding its folder and one line here. */
+import { ConfigurationError, InvalidInputError } from "@stack-2025/byok-crypto";
+import { openai } from "./openai/index.ts";
+import { providerTypes } from "./provider-type.ts";
+import type { Provider } from "./provider.ts";
+import type { ProviderType } from "./provider-type.ts";
+
+const registry: { readonly [P in ProviderType]?: Provider<P> } = {
+  openai,
+};
+
+/** The providers that this version speaks to, in the order of {@link providerTypes}. */
+export const completeProviders: readonly Provider[] = providerTypes.flatMap((type) => {
+  const provider: Provider | undefined = registry[type];
+  return provider ? [provider] : [];
+});
+
+/**
+ * The provider of a name.
+ *
+ * @throws InvalidInputError the name is none that byok knows; `issues` has the path `provider`
+ * @throws ConfigurationError the provider is known and not part of this version
+ */
+export function providerFor<P extends ProviderType>(type: P): Provider<P>;
+export function providerFor(type: string): Provider;
+export function providerFor(type: string): Provider {
+  const known = providerTypes.find((one) => one === type);
+  if (known === undefined) {
+    // The name is not repeated: a key may have been given in its place.
+    const message = `has to be one of ${providerTypes.join(", ")}`;
+    throw new InvalidInputError(`provider ${message}.`, { details: { field: "provider" }, issues: [{ path: "provider", message }] });
+  }
+  const provider: Provider | undefined = registry[known];
+  if (!provider) {
+    const there = completeProviders.map((one) => one.type).join(", ");
+    throw new ConfigurationError(`The provider ${known} is not available in this version of byok; available are ${there}.`, {
+      details: { field: "provider", provider: known },
+    });
+  }
+  return provider;
+}
