@@ -1,7 +1,7 @@
 /** Custody: the key hierarchy, sealed records, digests, the errors and `Secret`. No I/O; Node and browsers. */
 export { sealCursor, openCursor } from "./cursor.ts";
 export { auditMac, fingerprint, sha256Base64url, sha256Hex, tokenHash } from "./digest.ts";
-export { isPassphrase } from "./encryption-key.ts";
+export { isPassphrase, readEncryptionKey } from "./encryption-key.ts";
 export { engine, type Engine, type SymmetricKey } from "./engine.ts";
 export { envelopeKeyVersion } from "./envelope.ts";
 export {
