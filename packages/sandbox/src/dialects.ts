@@ -2,8 +2,9 @@
 import { anthropic } from "./anthropic/dialect.ts";
 import type { Dialect } from "./dialect.ts";
 import { openai } from "./openai/dialect.ts";
+import { twilio } from "./twilio/dialect.ts";
 
-export const dialects = { openai, anthropic } satisfies Record<string, Dialect>;
+export const dialects = { openai, anthropic, twilio } satisfies Record<string, Dialect>;
 
 /** A vendor that the sandbox can stand for. */
 export type SandboxProvider = keyof typeof dialects;

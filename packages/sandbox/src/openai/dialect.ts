@@ -3,7 +3,11 @@ import { accountOf } from "../account.ts";
 import type { Credential, Dialect } from "../dialect.ts";
 import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
 import { chatCompletion } from "./chat.ts";
+import { createEmbeddings } from "./embeddings.ts";
+import { deleteFile, listFiles, readFile, readFileContent, uploadFile } from "./files.ts";
 import { getModel, listModels } from "./models.ts";
+import { countInputTokens, createResponse, deleteResponse, readResponse } from "./responses.ts";
+import { transcribe } from "./transcriptions.ts";
 
 export const openai: Dialect = {
   credential: bearer,
@@ -18,6 +22,17 @@ export const openai: Dialect = {
     { method: "GET", path: /^\/v1\/models$/, paid: false, answer: listModels },
     { method: "GET", path: /^\/v1\/models\/([^/]+)$/, paid: false, answer: getModel },
     { method: "POST", path: /^\/v1\/chat\/completions$/, paid: true, answer: chatCompletion },
+    { method: "POST", path: /^\/v1\/responses$/, paid: true, answer: createResponse },
+    { method: "POST", path: /^\/v1\/responses\/input_tokens$/, paid: true, answer: countInputTokens },
+    { method: "GET", path: /^\/v1\/responses\/([^/]+)$/, paid: false, answer: readResponse },
+    { method: "DELETE", path: /^\/v1\/responses\/([^/]+)$/, paid: false, answer: deleteResponse },
+    { method: "POST", path: /^\/v1\/embeddings$/, paid: true, answer: createEmbeddings },
+    { method: "POST", path: /^\/v1\/audio\/transcriptions$/, paid: true, answer: transcribe },
+    { method: "POST", path: /^\/v1\/files$/, paid: false, answer: uploadFile },
+    { method: "GET", path: /^\/v1\/files$/, paid: false, answer: listFiles },
+    { method: "GET", path: /^\/v1\/files\/([^/]+)$/, paid: false, answer: readFile },
+    { method: "GET", path: /^\/v1\/files\/([^/]+)\/content$/, paid: false, answer: readFileContent },
+    { method: "DELETE", path: /^\/v1\/files\/([^/]+)$/, paid: false, answer: deleteFile },
   ],
 };
 

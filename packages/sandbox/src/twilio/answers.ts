@@ -1,0 +1,109 @@
+// The headers, refusals and forms that Twilio's routes share. Codes: Twilio's error dictionary, read 2026-11-24.
+import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
+import { badGatewayPage, json } from "../dialect.ts";
+
+/** On every answer. */
+function vendorHeaders(call: Call): Record<string, string> {
+  return { "twilio-request-id": call.requestId, "twilio-concurrent-requests": "1", "twilio-request-duration": "0.041" };
+}
+
+export function told(call: Call, status: number, body: unknown): PlainAnswer {
+  return json(status, vendorHeaders(call), body);
+}
+
+export function deleted(call: Call): PlainAnswer {
+  return { status: 204, headers: vendorHeaders(call), body: "" };
+}
+
+export function refusal(call: Call, status: number, code: number, message: string, headers: Record<string, string> = {}): PlainAnswer {
+  const body = { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status };
+  return json(status, { ...vendorHeaders(call), ...headers }, body);
+}
+
+export function notAuthenticated(call: Call, message = "Authenticate"): PlainAnswer {
+  return refusal(call, 401, 20003, message, { "www-authenticate": 'Basic realm="Twilio API"' });
+}
+
+export function notFound(call: Call): PlainAnswer {
+  return refusal(call, 404, 20404, `The requested resource ${call.path} was not found`);
+}
+
+export function methodNotAllowed(call: Call): PlainAnswer {
+  return refusal(call, 405, 20004, "Method not allowed");
+}
+
+export function tooLarge(call: Call): PlainAnswer {
+  return refusal(call, 413, 20001, "Request entity too large");
+}
+
+/** Twilio's words for a fault; null where this route does not meet it. */
+export function refuse(fault: RefusalFault, call: Call): Answer | null {
+  switch (fault.kind) {
+    case "invalid":
+    case "revoked":
+      return notAuthenticated(call);
+    case "echo_key":
+      return echoing(call);
+    case "no_quota":
+      return call.paid ? refusal(call, 403, 20005, "Account not active") : null;
+    case "rate_limited":
+      return refusal(call, 429, 20429, "Too Many Requests", { "twilio-concurrent-requests": "101" });
+    case "server_error":
+      return serverError(call, fault.status ?? 500);
+  }
+  fault satisfies { kind: "scoped" };
+  return call.method === "GET" ? refusal(call, 401, 70051, "Authorization Failed") : null;
+}
+
+/** The vendor itself repeats no token; this is what a careless gateway before it might say. */
+function echoing(call: Call): PlainAnswer {
+  const { key } = call.credential;
+  const answer = refusal(call, 401, 20003, `Authenticate: ${key}`, { "x-received-key": key });
+  const body = Buffer.from(answer.body);
+  return { ...answer, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
+}
+
+function serverError(call: Call, status: number): PlainAnswer {
+  if (status === 502) return badGatewayPage();
+  return status === 503 ? refusal(call, 503, 20503, "Service Unavailable") : refusal(call, status, 20500, "Internal Server Error");
+}
+
+/** The fields of a form body. */
+export function formOf(call: Call): URLSearchParams {
+  return new URLSearchParams(call.body.toString("utf8"));
+}
+
+/** As in `Tue, 24 Nov 2026 10:00:00 +0000`. */
+export function dateOf(at: Date): string {
+  return at.toUTCString().replace("GMT", "+0000");
+}
+
+/** A SID of this call: two letters and 32 hexadecimal digits. */
+export function sidOf(call: Call, prefix: string): string {
+  return `${prefix}${call.sequence.toString(16).padStart(32, "0")}`;
+}
+
+/** One page of a list, in Twilio's frame. `PageSize` is 50 unless asked otherwise, at most 1000; pages count from 0. */
+export function pageOf(call: Call, name: string, items: readonly unknown[]): PlainAnswer {
+  const pageSize = Math.max(1, Math.min(1000, Number(call.query.get("PageSize") ?? 50) || 50));
+  const page = Math.max(0, Math.floor(Number(call.query.get("Page") ?? 0) || 0));
+  const start = page * pageSize;
+  const shown = items.slice(start, start + pageSize);
+  const uriOf = (at: number): string => {
+    const query = new URLSearchParams(call.query);
+    query.set("PageSize", String(pageSize));
+    query.set("Page", String(at));
+    return `${call.path}?${query.toString()}`;
+  };
+  return told(call, 200, {
+    end: Math.max(start + shown.length - 1, 0),
+    first_page_uri: uriOf(0),
+    next_page_uri: start + pageSize < items.length ? uriOf(page + 1) : null,
+    page,
+    page_size: pageSize,
+    previous_page_uri: page > 0 ? uriOf(page - 1) : null,
+    start,
+    uri: uriOf(page),
+    [name]: shown,
+  });
+}

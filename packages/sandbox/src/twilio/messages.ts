@@ -1,0 +1,93 @@
+// Messages: sent, read back, listed, deleted.
+import { type Answer, type Call, Drawer } from "../dialect.ts";
+import { dateOf, deleted, formOf, notFound, pageOf, refusal, sidOf, told } from "./answers.ts";
+
+const pricePerSegment = 0.0083;
+/** GSM 03.38, the basic set and its extension: what fits 160 characters into a segment. */
+const gsmText = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ^{}\\[~\]|€ÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
+
+interface Message {
+  readonly sid: string;
+  readonly to: string;
+  readonly from: string | null;
+  readonly service: string | null;
+  readonly body: string;
+  readonly media: number;
+  readonly at: Date;
+}
+
+const messages = new Drawer<Message>();
+
+export function sendMessage(call: Call): Answer {
+  const form = formOf(call);
+  const to = form.get("To") ?? "";
+  const body = form.get("Body") ?? "";
+  const media = form.getAll("MediaUrl").length;
+  if (to === "") return refusal(call, 400, 21604, "A 'To' phone number is required.");
+  if (!isAddress(to)) return refusal(call, 400, 21211, `The 'To' number ${to} is not a valid phone number.`);
+  if (!form.has("From") && !form.has("MessagingServiceSid")) return refusal(call, 400, 21603, "A 'From' phone number is required.");
+  if (body === "" && media === 0) return refusal(call, 400, 21602, "Message body is required.");
+  if (body.length > 1600) return refusal(call, 400, 21617, "The concatenated message body exceeds the 1600 character limit");
+  const message: Message = {
+    sid: sidOf(call, media > 0 ? "MM" : "SM"), to, from: form.get("From"), service: form.get("MessagingServiceSid"), body, media, at: call.at,
+  };
+  messages.of(call.shelf).set(message.sid, message);
+  return told(call, 201, describe(call, message, false));
+}
+
+export function readMessage(call: Call): Answer {
+  const message = messages.of(call.shelf).get(call.params[1] ?? "");
+  return message === undefined ? notFound(call) : told(call, 200, describe(call, message, true));
+}
+
+export function deleteMessage(call: Call): Answer {
+  return messages.of(call.shelf).delete(call.params[1] ?? "") ? deleted(call) : notFound(call);
+}
+
+export function listMessages(call: Call): Answer {
+  const wanted = [...messages.of(call.shelf).values()].filter(
+    (message) => (call.query.get("To") ?? message.to) === message.to && (call.query.get("From") ?? message.from) === message.from,
+  );
+  return pageOf(call, "messages", wanted.toReversed().map((message) => describe(call, message, true)));
+}
+
+/** How many segments a text takes: 160 characters in one and 153 in each of several, or 70 and 67 outside the GSM alphabet. */
+export function segmentsOf(text: string): number {
+  const [alone, joined] = gsmText.test(text) ? [160, 153] : [70, 67];
+  if (text.length === 0) return 1;
+  return text.length <= alone ? 1 : Math.ceil(text.length / joined);
+}
+
+/** Price and delivery are known only when a message is read back. */
+function describe(call: Call, message: Message, delivered: boolean): object {
+  const account = call.shelf.account;
+  const uri = `/2010-04-01/Accounts/${account}/Messages/${message.sid}`;
+  const segments = segmentsOf(message.body);
+  return {
+    account_sid: account,
+    api_version: "2010-04-01",
+    body: message.body,
+    date_created: dateOf(message.at),
+    date_sent: delivered ? dateOf(message.at) : null,
+    date_updated: dateOf(message.at),
+    direction: "outbound-api",
+    error_code: null,
+    error_message: null,
+    from: message.from,
+    messaging_service_sid: message.service,
+    num_media: String(message.media),
+    num_segments: String(segments),
+    price: delivered ? (-segments * pricePerSegment).toFixed(5) : null,
+    price_unit: delivered ? "USD" : null,
+    sid: message.sid,
+    status: delivered ? "delivered" : message.service === null ? "queued" : "accepted",
+    subresource_uris: { media: `${uri}/Media.json` },
+    to: message.to,
+    uri: `${uri}.json`,
+  };
+}
+
+/** E.164, or the same behind a channel such as `whatsapp:`. */
+export function isAddress(text: string): boolean {
+  return /^([a-z]+:)?\+[1-9]\d{6,14}$/.test(text);
+}
