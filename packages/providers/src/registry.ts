@@ -1,12 +1,16 @@
 /** Every provider by its name. Adding one means adding its folder and one line here. */
 import { ConfigurationError, InvalidInputError } from "@stack-2025/byok-crypto";
+import { anthropic } from "./anthropic/index.ts";
 import { openai } from "./openai/index.ts";
 import { providerTypes } from "./provider-type.ts";
+import { twilio } from "./twilio/index.ts";
 import type { Provider } from "./provider.ts";
 import type { ProviderType } from "./provider-type.ts";
 
 const registry: { readonly [P in ProviderType]?: Provider<P> } = {
   openai,
+  anthropic,
+  twilio,
 };
 
 /** The providers that this version speaks to, in the order of {@link providerTypes}. */
