@@ -1,0 +1,27 @@
+import type { Database } from "@stack-2025/byok-db";
+import type { ProviderType } from "@stack-2025/byok-providers";
+import type { Logger } from "./byok.ts";
+import type { Clock } from "./clock.ts";
+import type { Keyring } from "./custody/keyring.ts";
+import type { Resolver } from "./use/resolve.ts";
+import type { Limiter } from "./limits/limiter.ts";
+import type { Parked } from "./use/parked.ts";
+import type { Transport } from "./use/transport.ts";
+import type { Ledger } from "./usage/ledger.ts";
+
+/** The parts of one process, made once by the manager and owned by it. A `Scope` says on whose behalf they are used. */
+export interface Core {
+  readonly database: Database;
+  readonly keyring: Keyring;
+  readonly resolver: Resolver;
+  readonly limiter: Limiter;
+  readonly parked: Parked;
+  readonly transport: Transport;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Work beside a call: it is waited for at close, and its failure is logged, never thrown. */
+  background(work: Promise<unknown>): void;
+  /** An operator's endpoint in place of the vendor's origin, without the version segment. */
+  baseUrl(provider: ProviderType): string | undefined;
+}

@@ -1,0 +1,17 @@
+/** What our own apps need beyond the public interface. Source only: it is not published. */
+export {
+  addKeyInput, date, environment, environments, externalId, keyId, keyRecord, keyStatus, keyStatuses, limits, listKeysFilter, member, owner, page, parseInput, provider, removeMemberInput, role, roles,
+  setMemberInput, timeRange, updateKeyInput, usageEvent, usageEvents, usageStats, usageTotals, useOptions,
+} from "./schema.ts";
+export { coreOf, requireReady, scopeFor } from "./manager.ts";
+export type { Core } from "./core.ts";
+export type { Access, Scope } from "./scope.ts";
+export { ownerId, ownerRef, type OwnerRef } from "./owners.ts";
+export { actions, requireOwner, roleTable, scopeTable, tokenScopes, type Action, type TokenScope } from "./access/permissions.ts";
+export { authenticate, createServiceToken, listServiceTokens, revokeServiceToken, tokenIdOf, type CreateServiceToken, type NewServiceToken, type ServiceTokenRecord } from "./access/service-token.ts";
+export { createToken, listTokens, revokeToken } from "./access/token-verbs.ts";
+export { callProvider, type DoorAnswer, type DoorRequest } from "./use/door.ts";
+export { publicError } from "./public-error.ts";
+export { silentLogger } from "./silent-logger.ts";
+export { encryptionKeyFault, parseSettings, type LogLevel, type Settings } from "./settings.ts";
+export { completeProviders, providerFor, type Provider, type VendorRequest } from "@stack-2025/byok-providers";

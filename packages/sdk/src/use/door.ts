@@ -1,0 +1,202 @@
+import type { Readable } from "node:stream";
+import { InvalidInputError } from "@stack-2025/byok-crypto";
+import { providerFor, scrub, type KeyData, type MeteredCall, type Provider, type ProviderType, type Route, type VendorRequest } from "@stack-2025/byok-providers";
+import type { KeySource, UseOptions } from "../byok.ts";
+import type { OwnerRef } from "../owners.ts";
+import type { Scope } from "../scope.ts";
+import { answerBody, bodyKind, readSome } from "./answer-body.ts";
+import { flatHeaders, forwardedHeaders, forwardedPath, returnedHeaders } from "./headers.ts";
+import { settle } from "./settle.ts";
+import { NoAnswerError, type IncomingAnswer } from "./transport.ts";
+import { withCandidates, type Outcome, type Try } from "./with-key.ts";
+
+/** A provider call as a caller made it: its own credentials still in, or not; they are taken out here. */
+export interface DoorRequest {
+  provider: ProviderType;
+  method: string;
+  /** Pathname and query as the provider knows them: `/v1/chat/completions`. */
+  path: string;
+  /** Lower-case names. */
+  headers: Record<string, string>;
+  /** Bytes can be sent again to another key; a stream cannot. */
+  body: Uint8Array | Readable | null;
+}
+
+/** The provider's answer, on its way to the caller. */
+export interface DoorAnswer {
+  status: number;
+  /** Lower-case names. Hop-by-hop headers, cookies and whatever holds the key are gone. */
+  headers: Record<string, string | string[]>;
+  /**
+   * The answer's bytes as they come. What closes the format waits until the usage is durable, for at most a second.
+   * Ending the iteration early, or aborting the signal, cuts the call at the provider; it is counted then too.
+   */
+  body: AsyncIterable<Uint8Array>;
+  keyId: string;
+  source: KeySource;
+  /** Calls that reached the provider, this one included. */
+  attempts: number;
+  requestId: string;
+}
+
+/** A refusal is read whole up to here: it is classified, scrubbed, and perhaps thrown away for the next key's answer. */
+const largestRefusal = 1_048_576;
+const classified = 65_536;
+const unlistedFirstByteMs = 600_000;
+
+/**
+ * Makes a provider call with the owner's key: resolves, reserves, opens, sends, and moves on to the next key where the
+ * provider's table says that another one could help. `fetchFor` and the proxy are the two callers.
+ *
+ * @throws BYOKError no key was usable before any call; if a provider answered, its last answer is returned instead
+ */
+export async function callProvider(scope: Scope, owner: OwnerRef, request: DoorRequest, options: UseOptions): Promise<DoorAnswer> {
+  const provider = providerFor(request.provider);
+  const route = provider.route(request.method, pathnameOf(request.path));
+  const json = jsonBody(request);
+  const model = options.model ?? provider.model(request.path, json);
+  const asked = route?.metered && json ? provider.meter.ask(route, json) : undefined;
+  const call: Call = {
+    provider, route, model, options, owner,
+    path: forwardedPath(request.path, provider),
+    method: request.method,
+    headers: forwardedHeaders(request.headers, provider),
+    body: asked ? Buffer.from(JSON.stringify(asked)) : request.body,
+    metered: route?.metered ? { route, path: request.path, body: asked ?? json, askedByUs: asked !== undefined } : null,
+  };
+  // What is metered is asked for unencoded: usage is read from the bytes as they pass.
+  if (call.metered) call.headers["accept-encoding"] = "identity";
+  return withCandidates(
+    scope,
+    { owner, provider: request.provider, options, model, route: route ?? "unknown", once: request.body !== null && !(request.body instanceof Uint8Array) },
+    (one) => attempt(scope, call, one),
+  );
+}
+
+interface Call {
+  provider: Provider;
+  route: Route | null;
+  model: string | null;
+  options: UseOptions;
+  owner: OwnerRef;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: Uint8Array | Readable | null;
+  metered: MeteredCall | null;
+}
+
+async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<DoorAnswer>> {
+  const { provider } = call;
+  const { keyData } = one.key;
+  const startedAt = scope.core.clock.monotonic();
+  const authorized = provider.authorize({ method: call.method, path: call.path, headers: { ...call.headers } }, keyData);
+  let answer: IncomingAnswer;
+  try {
+    answer = await scope.core.transport.send({
+      method: authorized.method,
+      url: vendorUrl(scope.core.baseUrl(one.key.provider), provider, keyData, authorized),
+      headers: authorized.headers,
+      body: call.body,
+      firstByteMs: call.route?.firstByteMs ?? unlistedFirstByteMs,
+      signal: call.options.signal,
+    });
+  } catch (error) {
+    if (error instanceof NoAnswerError && !error.sent) {
+      await one.reservation.release();
+      return { kind: "unsent", error };
+    }
+    await settleCall(scope, call, one, startedAt, { usage: null, outcome: "error", status: null, requests: 1, vendorRequestId: null });
+    throw error;
+  }
+
+  const headers = flatHeaders(answer.headers);
+  const vendorRequestId = provider.vendorRequestId(headers);
+  const respond = (body: AsyncIterable<Uint8Array>): DoorAnswer => ({
+    status: answer.status,
+    headers: returnedHeaders(answer.headers, provider.secrets(keyData)),
+    body,
+    keyId: one.key.keyId,
+    source: one.candidate.source,
+    attempts: one.number,
+    requestId: one.requestId,
+  });
+
+  if (answer.status < 400) {
+    const kind = bodyKind(headers["content-type"], (headers["content-encoding"] ?? "identity") !== "identity");
+    const body = answerBody(answer.body, kind, provider, call.metered, ({ usage, outcome }) =>
+      settleCall(scope, call, one, startedAt, { usage, outcome, status: answer.status, requests: 1, vendorRequestId }),
+    );
+    return { kind: "answer", value: respond(body) };
+  }
+
+  const refused = scrubbed(await readSome(answer.body, largestRefusal), provider.secrets(keyData));
+  const failure = provider.classify({ status: answer.status, headers, body: refused.subarray(0, classified).toString("utf8") }, scope.core.clock.now());
+  const end = (requests: 0 | 1): Promise<void> => settleCall(scope, call, one, startedAt, { usage: null, outcome: "error", status: answer.status, requests, vendorRequestId });
+  return {
+    kind: "refused",
+    failure,
+    value: async () => {
+      await end(1);
+      return respond(once(refused));
+    },
+    discard: () => scope.core.background(end(0)),
+  };
+}
+
+async function settleCall(
+  scope: Scope,
+  call: Call,
+  one: Try,
+  startedAt: number,
+  end: { usage: Parameters<typeof settle>[3]["usage"]; outcome: "ok" | "error"; status: number | null; requests: 0 | 1; vendorRequestId: string | null },
+): Promise<void> {
+  if (!call.metered) return one.reservation.settle(null, null);
+  return settle(scope, call.owner, one, {
+    ...end,
+    operation: call.metered.route.operation,
+    model: call.model,
+    label: call.options.label ?? null,
+    latencyMs: scope.core.clock.monotonic() - startedAt,
+  });
+}
+
+/** Origin and path joined so that no path can change the host or climb out of the operator's base path. */
+export function vendorUrl(baseUrl: string | undefined, provider: Provider, keyData: KeyData, request: VendorRequest): URL {
+  const base = new URL(baseUrl ?? provider.origin(keyData, request.path));
+  const prefix = base.pathname.replace(/\/$/, "");
+  const mark = request.path.indexOf("?");
+  const url = new URL(base.origin);
+  url.pathname = prefix + (mark === -1 ? request.path : request.path.slice(0, mark));
+  url.search = mark === -1 ? "" : request.path.slice(mark);
+  if (url.origin !== base.origin || (prefix !== "" && !url.pathname.startsWith(`${prefix}/`))) {
+    throw new InvalidInputError("path: leaves the provider's address; give the path as the provider documents it", { issues: [{ path: "path", message: "leaves the provider's address" }] });
+  }
+  return url;
+}
+
+export function pathnameOf(path: string): string {
+  const mark = path.indexOf("?");
+  return mark === -1 ? path : path.slice(0, mark);
+}
+
+function jsonBody(request: DoorRequest): Readonly<Record<string, unknown>> | undefined {
+  if (!(request.body instanceof Uint8Array) || !(request.headers["content-type"] ?? "").includes("json")) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(request.body).toString("utf8"));
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined; // The provider says what is wrong with it, in the words that its SDK knows.
+  }
+}
+
+/** Exact copies of a secret in a refusal are overwritten with as many asterisks: its length stays what the header says. */
+function scrubbed(body: Buffer, secrets: readonly string[]): Buffer {
+  const text = body.toString("latin1");
+  const clean = scrub(text, secrets.map((secret) => Buffer.from(secret, "utf8").toString("latin1")));
+  return clean === text ? body : Buffer.from(clean, "latin1");
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}

@@ -1,0 +1,234 @@
+import { createHash } from "node:crypto";
+import { widenToUser, type Database } from "@stack-2025/byok-db";
+import { providerFor, type KeyData, type ProviderType } from "@stack-2025/byok-providers";
+import type { ActiveKey, Environment, KeySource } from "../byok.ts";
+import type { Clock } from "../clock.ts";
+import type { Keyring } from "../custody/keyring.ts";
+import { openKeyData } from "../keys/sealed-key-data.ts";
+import { ownerId, type OwnerRef } from "../owners.ts";
+import { environments, type Limits, type Role } from "../schema.ts";
+import { activeKey } from "./active-key.ts";
+import type { CandidateKey } from "./candidates.ts";
+
+export interface ResolverOptions {
+  database: Database;
+  keyring: Keyring;
+  clock: Clock;
+  /** Resolved keys held in this process; false holds nothing. */
+  cache: false | { ttlMs: number; max: number };
+  /** Defaults at the end of every chain, after those stored for the system owner. */
+  systemKeys: Partial<Record<ProviderType, KeyData>>;
+}
+
+interface Entry {
+  readonly keys: readonly CandidateKey[];
+  /** Everyone whose change makes this entry old. */
+  readonly owners: readonly string[];
+  readonly loadedAt: number;
+}
+
+/**
+ * Which keys an owner has for a provider: the owner's, then its organizations', then the system's. Held in this process
+ * and dropped when an owner it was read from changes; a cold read is one round trip, and callers that miss together
+ * share it.
+ */
+export class Resolver {
+  readonly #options: ResolverOptions;
+  readonly #systemId: string;
+  readonly #configured: ReadonlyMap<ProviderType, readonly CandidateKey[]>;
+  /** owner → provider → entry: a nested map is several times faster than a composed name. */
+  readonly #entries = new Map<string, Map<ProviderType, Entry>>();
+  /** An owner → the owners whose entries hold something of it. */
+  readonly #dependents = new Map<string, Set<string>>();
+  readonly #flights = new Map<string, Promise<readonly CandidateKey[]>>();
+  /** Counts drops, so that a fill whose owner changed after its read began is not kept. */
+  #drops = 0;
+  readonly #droppedAt = new Map<string, number>();
+
+  constructor(options: ResolverOptions) {
+    this.#options = options;
+    this.#systemId = ownerId(options.database.installation.id, "system", "system");
+    this.#configured = new Map(Object.entries(options.systemKeys).map(([type, data]) => [type as ProviderType, configuredKeys(type as ProviderType, data, this.#systemId)]));
+  }
+
+  /** The keys in order where they are held; undefined where they must be read. No I/O. */
+  held(owner: string, provider: ProviderType): readonly CandidateKey[] | undefined {
+    const entry = this.#entries.get(owner)?.get(provider);
+    if (!entry || this.#options.cache === false) return undefined;
+    return this.#options.clock.monotonic() - entry.loadedAt < this.#options.cache.ttlMs ? entry.keys : undefined;
+  }
+
+  /** The keys in order. A failure is never kept. */
+  async keys(owner: OwnerRef, provider: ProviderType): Promise<readonly CandidateKey[]> {
+    const held = this.held(owner.id, provider);
+    if (held) return held;
+    const name = `${owner.id} ${provider}`;
+    const flying = this.#flights.get(name);
+    if (flying) return flying;
+    const flight = this.#load(owner, provider).finally(() => this.#flights.delete(name));
+    this.#flights.set(name, flight);
+    return flight;
+  }
+
+  async #load(owner: OwnerRef, provider: ProviderType): Promise<readonly CandidateKey[]> {
+    const startedAt = this.#options.clock.monotonic();
+    const dropsBefore = this.#drops;
+    const { database } = this.#options;
+    const rows = await database.read<Row>(
+      { owners: owner.kind === "organization" ? [owner.id, this.#systemId] : [owner.id] },
+      {
+        name: "byok_resolve",
+        text: resolveStatement,
+        values: [owner.id, this.#systemId, provider],
+        ...(owner.kind === "user" && { widen: widenToUser(owner.id, this.#systemId) }),
+      },
+    );
+    const keys = rows.filter((row) => row.key_id !== null).map((row) => this.#candidate(row as KeyRow, owner.id));
+    keys.push(...(this.#configured.get(provider) ?? []));
+
+    // Organizations without a key count too: a key that they add must be seen.
+    const owners = [...new Set([owner.id, this.#systemId, ...rows.map((row) => row.owner_id)])];
+    const changedMeanwhile = owners.some((one) => (this.#droppedAt.get(one) ?? 0) > dropsBefore);
+    if (this.#options.cache !== false && !changedMeanwhile) this.#hold(owner.id, provider, { keys, owners, loadedAt: startedAt });
+    return keys;
+  }
+
+  #hold(owner: string, provider: ProviderType, entry: Entry): void {
+    const { cache } = this.#options;
+    if (cache === false) return;
+    const held = this.#entries.get(owner) ?? new Map<ProviderType, Entry>();
+    held.set(provider, entry);
+    // A Map keeps its order of insertion: the first owner is the one that was filled longest ago.
+    this.#entries.delete(owner);
+    this.#entries.set(owner, held);
+    for (const one of entry.owners) {
+      const dependents = this.#dependents.get(one) ?? new Set();
+      dependents.add(owner);
+      this.#dependents.set(one, dependents);
+    }
+    if (this.#entries.size > cache.max) this.#forget(this.#entries.keys().next().value as string);
+  }
+
+  #forget(owner: string): void {
+    const held = this.#entries.get(owner);
+    this.#entries.delete(owner);
+    for (const entry of held?.values() ?? []) {
+      for (const one of entry.owners) {
+        const dependents = this.#dependents.get(one);
+        dependents?.delete(owner);
+        if (dependents?.size === 0) this.#dependents.delete(one);
+      }
+    }
+  }
+
+  /** An owner changed: whatever was read from it is read again at the next call. */
+  drop(owner: string): void {
+    this.#drops += 1;
+    // Only reads under way compare; what no read can meet any more is forgotten with them.
+    if (this.#flights.size === 0) this.#droppedAt.clear();
+    this.#droppedAt.set(owner, this.#drops);
+    for (const dependent of [...(this.#dependents.get(owner) ?? [])]) this.#forget(dependent);
+    this.#options.keyring.forget(owner);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#dependents.clear();
+  }
+
+  #candidate(row: KeyRow, forOwner: string): CandidateKey {
+    const source: KeySource = row.kind;
+    const { keyring } = this.#options;
+    let opened: ActiveKey | undefined;
+    const open = (): ActiveKey => {
+      if (opened) return opened;
+      const tenantKey = keyring.unwrap(row.owner_id, row.tenant_key_version, row.wrapped);
+      const place = { ownerId: row.owner_id, keyId: row.key_id, keyVersion: row.live_version, custody: "managed" as const, provider: row.provider, environment: row.environment };
+      const keyData = openKeyData(keyring, tenantKey, row.sealed, place);
+      opened = activeKey({ keyId: row.key_id, source, provider: row.provider, environment: row.environment, alias: row.alias, version: row.live_version }, keyData);
+      return opened;
+    };
+    return {
+      keyId: row.key_id,
+      ownerId: row.owner_id,
+      organizationId: row.kind === "organization" ? row.external_id : null,
+      source,
+      alias: row.alias,
+      environment: row.environment,
+      status: row.status,
+      expiresAt: row.expires_at?.getTime() ?? null,
+      exhaustedUntil: row.exhausted_until?.getTime() ?? null,
+      sharedAccess: row.shared_access,
+      sharedRoutes: row.shared_routes,
+      role: row.owner_id === forOwner || row.kind === "system" ? null : row.role,
+      allowedModels: row.allowed_models,
+      limits: row.limits,
+      version: row.live_version,
+      custody: row.custody,
+      open,
+    };
+  }
+}
+
+interface OwnerRow {
+  owner_id: string;
+  kind: KeySource;
+  external_id: string;
+  role: Role | null;
+  key_id: null;
+}
+
+interface KeyRow extends Omit<OwnerRow, "key_id"> {
+  key_id: string;
+  provider: ProviderType;
+  environment: Environment;
+  alias: string | null;
+  status: CandidateKey["status"];
+  shared_access: boolean;
+  shared_routes: "inference" | "all";
+  allowed_models: string[] | null;
+  limits: Limits | null;
+  expires_at: Date | null;
+  exhausted_until: Date | null;
+  live_version: number;
+  custody: "managed" | "sealed";
+  sealed: Buffer;
+  tenant_key_version: number;
+  wrapped: Buffer;
+}
+type Row = OwnerRow | KeyRow;
+
+/**
+ * Every owner in the scope with its keys for one provider, of both environments (so that a refusal can say so): the own
+ * ones, the organizations' and the system's, each by priority, then oldest first. Row security limits it to the scope;
+ * the order alone is decided here.
+ */
+const resolveStatement = `
+select o.owner_id, o.kind, o.external_id, m.role,
+  k.key_id, k.provider, k.environment, k.alias, k.status, k.shared_access, k.shared_routes, k.allowed_models, k.limits,
+  k.expires_at, k.live_version, k.custody, h.exhausted_until, v.sealed, v.tenant_key_version, t.wrapped
+from byok.owners o
+left join byok.members m on m.owner_id = o.owner_id and m.user_owner_id = $1
+left join (byok.keys k
+  join byok.key_versions v on v.owner_id = k.owner_id and v.key_id = k.key_id and v.version = k.live_version
+  join byok.tenant_keys t on t.owner_id = v.owner_id and t.version = v.tenant_key_version
+  left join byok.key_health h on h.owner_id = k.owner_id and h.key_id = k.key_id
+) on k.owner_id = o.owner_id and k.provider = $3
+order by case when o.owner_id = $1 then 0 when o.owner_id = $2 then 2 else 1 end, k.priority, k.created_at, k.key_id`;
+
+/**
+ * A default from the process's own configuration: it has a stable id of its own, is never stored, and cannot be looked up.
+ * It ends every chain, those of both environments.
+ */
+function configuredKeys(provider: ProviderType, data: KeyData, systemId: string): CandidateKey[] {
+  const keyData = providerFor(provider).parse(data);
+  return environments.map((environment): CandidateKey => {
+    const keyId = `key_${createHash("sha256").update(`byok configured system key ${provider} ${environment}`).digest("hex").slice(0, 32)}`;
+    const key = activeKey({ keyId, source: "system", provider, environment, alias: null, version: 1 }, keyData);
+    return {
+      keyId, ownerId: systemId, organizationId: null, source: "system", alias: null, environment, status: "active", expiresAt: null, exhaustedUntil: null,
+      sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed",
+      open: () => key,
+    };
+  });
+}
