@@ -18,7 +18,7 @@ const wordedScripts: Readonly<Record<string, WordedScript>> = {
   dies: { faults: [{ kind: "ok" }, { kind: "revoked" }], paidOnly: true },
   noquota: { faults: [{ kind: "no_quota" }], paidOnly: true },
   ratelimit: { faults: [{ kind: "rate_limited" }, { kind: "ok" }], paidOnly: true },
-  slow: { faults: [{ kind: "slow", beforeHeadersMs: 1000, betweenChunksMs: 150 }], paidOnly: true },
+  slow: { faults: [{ kind: "slow", beforeHeadersMs: 500, betweenChunksMs: 150 }], paidOnly: true },
   cut: { faults: [{ kind: "cut_stream", afterEvents: 4 }], paidOnly: true },
   hang: { faults: [{ kind: "hang" }], paidOnly: true },
   reset: { faults: [{ kind: "reset" }], paidOnly: true },

@@ -79,7 +79,7 @@ async function tellStream(telling: Telling, answer: StreamAnswer): Promise<void>
 async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent): Promise<void> {
   await write(response, event.text, gone);
   if (event.usage !== undefined) entry.usage = { ...event.usage };
-  // Each event leaves by its own write, and a reader's leaving is noticed between two.
+  // A turn of the loop between two events: else a reader's leaving would not be noticed before the last one.
   await nextTurn();
 }
 
@@ -98,12 +98,17 @@ async function finish({ response, entry, gone }: Telling): Promise<void> {
   entry.finished = true;
 }
 
-/** Resolves when the reader has room for more. */
+/** Resolves when the chunk has left this process: a reader who does not read is waited for. */
 async function write(response: ServerResponse, chunk: string | Buffer, gone: AbortSignal): Promise<void> {
-  if (gone.aborted) throw new ReaderGone();
-  if (response.write(chunk)) return;
-  await once(response, "drain", { signal: gone }).catch(() => {
-    throw new ReaderGone();
+  await new Promise<void>((resolve, reject) => {
+    const leave = (): void => reject(new ReaderGone());
+    if (gone.aborted) return leave();
+    gone.addEventListener("abort", leave, { once: true });
+    response.write(chunk, (error) => {
+      gone.removeEventListener("abort", leave);
+      if (error) leave();
+      else resolve();
+    });
   });
 }
 

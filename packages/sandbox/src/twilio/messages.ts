@@ -25,7 +25,7 @@ export function sendMessage(call: Call): Answer {
   const media = form.getAll("MediaUrl").length;
   if (to === "") return refusal(call, 400, 21604, "A 'To' phone number is required.");
   if (!isAddress(to)) return refusal(call, 400, 21211, `The 'To' number ${to} is not a valid phone number.`);
-  if (!form.has("From") && !form.has("MessagingServiceSid")) return refusal(call, 400, 21603, "A 'From' phone number is required.");
+  if ((form.get("From") ?? form.get("MessagingServiceSid") ?? "") === "") return refusal(call, 400, 21603, "A 'From' phone number is required.");
   if (body === "" && media === 0) return refusal(call, 400, 21602, "Message body is required.");
   if (body.length > 1600) return refusal(call, 400, 21617, "The concatenated message body exceeds the 1600 character limit");
   const message: Message = {
