@@ -91,7 +91,7 @@ export class BYOKError extends Error {
   readonly code: ErrorCode;
   readonly details: Record<string, unknown>;
   /** Present on errors of resolution: every key that was looked at, in order, and why it was passed over. */
-  readonly candidates?: Candidate[];
+  declare readonly candidates?: Candidate[];
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -250,13 +250,33 @@ export function toWire(error: BYOKError): WireError {
 
 /** The error of the right class from what came over the wire; undefined where the shape is not ours. */
 export function fromWire(wire: unknown): BYOKError | undefined {
-  if (typeof wire !== "object" || wire === null) return undefined;
-  const { code, message, details, candidates, issues, retryAfterMs } = wire as Partial<WireError>;
-  if (typeof message !== "string" || typeof code !== "string" || !Object.hasOwn(builders, code)) return undefined;
+  if (!isWireError(wire)) return undefined;
   const options: ErrorOptions = {};
-  if (details) options.details = details;
-  if (candidates) options.candidates = candidates.map((one) => ({ ...one, until: one.until === null ? null : new Date(one.until) }));
-  if (issues) options.issues = issues;
-  if (retryAfterMs !== undefined) options.retryAfterMs = retryAfterMs;
-  return builders[code](message, options);
+  if (wire.details) options.details = wire.details;
+  if (wire.candidates) options.candidates = wire.candidates.map((one) => ({ ...one, until: one.until === null ? null : new Date(one.until) }));
+  if (wire.issues) options.issues = wire.issues;
+  if (wire.retryAfterMs !== undefined) options.retryAfterMs = wire.retryAfterMs;
+  return builders[wire.code](wire.message, options);
+}
+
+/** Checks what would break whoever reads the error: the containers and what is computed with, not every fact inside. */
+function isWireError(wire: unknown): wire is WireError {
+  if (!isObject(wire)) return false;
+  const { code, message, details, candidates, issues, retryAfterMs } = wire;
+  return (
+    isErrorCode(code) &&
+    typeof message === "string" &&
+    (details === undefined || isObject(details)) &&
+    (candidates === undefined || (Array.isArray(candidates) && candidates.every(isWireCandidate))) &&
+    (issues === undefined || (Array.isArray(issues) && issues.every(isObject))) &&
+    (retryAfterMs === undefined || retryAfterMs === null || typeof retryAfterMs === "number")
+  );
+}
+
+function isWireCandidate(value: unknown): boolean {
+  return isObject(value) && (value["until"] === null || (typeof value["until"] === "string" && !Number.isNaN(Date.parse(value["until"]))));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> & Partial<Record<keyof WireError, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
