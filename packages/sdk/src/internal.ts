@@ -1,7 +1,7 @@
 /** What our own apps need beyond the public interface. Source only: it is not published. */
 export {
   addKeyInput, date, environment, environments, externalId, keyId, keyRecord, keyStatus, keyStatuses, limits, listKeysFilter, member, owner, page, parseInput, provider, removeMemberInput, role, roles,
-  setMemberInput, timeRange, updateKeyInput, usageEvent, usageEvents, usageStats, usageTotals, useOptions,
+  setMemberInput, timeRange, updateKeyInput, usageEvent, usageEvents, usageStats, usageTotals, useOptions, type Environment, type KeyStatus,
 } from "./schema.ts";
 export { coreOf, requireReady, scopeFor } from "./manager.ts";
 export type { Core } from "./core.ts";
@@ -13,5 +13,5 @@ export { createToken, listTokens, revokeToken } from "./access/token-verbs.ts";
 export { callProvider, type DoorAnswer, type DoorRequest } from "./use/door.ts";
 export { publicError } from "./public-error.ts";
 export { silentLogger } from "./silent-logger.ts";
-export { encryptionKeyFault, parseSettings, type LogLevel, type Settings } from "./settings.ts";
+export { encryptionKeyFault, maskDatabaseUrl, parseSettings, readKeyData, secretVariables, settingSentences, type LogLevel, type Settings } from "./settings.ts";
 export { completeProviders, providerFor, type Provider, type VendorRequest } from "@stack-2025/byok-providers";

@@ -1,0 +1,97 @@
+/** `byok keys`: the keys of one owner, as an operator looks after them. Nothing here shows a secret. */
+import { Option, type Command } from "commander";
+import { ProviderType, type AddKey, type Environment, type KeyRecord, type KeyStatus } from "@stack-2025/byok-core";
+import { environments, keyStatuses, readKeyData } from "@stack-2025/byok-core/internal";
+import { exitCodes } from "./exit-codes.ts";
+import { toolSettings, withManager } from "./installation.ts";
+import { table, writeJson, writeLines, type Io } from "./io.ts";
+import { jsonOption, ownerOf, withOwner, type OwnerOptions } from "./options.ts";
+import { readSecret } from "./read-secret.ts";
+
+interface Json {
+  json?: true;
+}
+type AddOptions = Json & OwnerOptions & { provider: ProviderType; alias?: string; environment?: Environment; validate?: "now" | "background" | "skip"; shared?: true };
+type ListOptions = Json & OwnerOptions & { provider?: ProviderType; environment?: Environment; status?: KeyStatus };
+
+const providerOption = (): Option => new Option("--provider <name>", "the provider").choices(Object.values(ProviderType));
+const environmentOption = (): Option => new Option("--environment <name>", "production where it is left out").choices(environments);
+
+export function addKeysCommands(program: Command, io: Io): void {
+  const keys = program.command("keys").description("add, list and test provider keys");
+
+  withOwner(keys.command("add").description("store a key; the secret comes from a prompt or standard input, never from an argument"), { system: true })
+    .addOption(providerOption().makeOptionMandatory())
+    .option("--alias <text>", "a name for people")
+    .addOption(environmentOption())
+    .addOption(new Option("--validate <when>", "when the provider is asked about the key").choices(["now", "background", "skip"]))
+    .option("--shared", "members of the organization may use it")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nStandard input: one line, or a JSON object where a provider has several fields.\n  printf %s \"$KEY\" | byok keys add --provider openai --user u_1")
+    .action((options: AddOptions) => addKey(io, options));
+
+  withOwner(keys.command("list").description("list an owner's keys, masked"), { system: true })
+    .addOption(providerOption())
+    .addOption(environmentOption())
+    .addOption(new Option("--status <status>", "only these").choices(keyStatuses))
+    .addOption(jsonOption())
+    .action((options: ListOptions) => listKeys(io, options));
+
+  keys
+    .command("test <keyId>")
+    .description("ask the provider whether a key works, and keep the answer")
+    .addOption(jsonOption())
+    .action((keyId: string, options: Json) => testKey(io, keyId, options));
+}
+
+async function addKey(io: Io, options: AddOptions): Promise<void> {
+  const owner = ownerOf(options);
+  const settings = toolSettings(io.env);
+  const keyData = readKeyData(options.provider, await readSecret(`The ${options.provider} secret`, io.stdin));
+  const record = await withManager(io, settings, (manager) =>
+    // The provider's own schema checks what was read, field by field.
+    manager.addKey({
+      ...owner,
+      provider: options.provider,
+      keyData: keyData as NonNullable<AddKey["keyData"]>,
+      ...(options.alias !== undefined && { alias: options.alias }),
+      ...(options.environment !== undefined && { environment: options.environment }),
+      ...(options.validate !== undefined && { validate: options.validate }),
+      ...(options.shared && { sharedAccess: true }),
+    }),
+  );
+  if (options.json) writeJson(io, record);
+  else writeLines(io, [`Stored ${record.id} (${record.provider}, ${record.environment}, ${record.status}).`]);
+}
+
+async function listKeys(io: Io, options: ListOptions): Promise<void> {
+  const owner = ownerOf(options);
+  const filter = {
+    ...(options.provider && { provider: options.provider }),
+    ...(options.environment && { environment: options.environment }),
+    ...(options.status && { status: options.status }),
+  };
+  const items = await withManager(io, toolSettings(io.env), async (manager) => {
+    const found: KeyRecord[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page = await manager.listKeys(owner, { ...filter, ...(cursor && { cursor }), limit: 200 });
+      found.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor);
+    return found;
+  });
+  if (options.json) return writeJson(io, { items });
+  const rows = items.map((key) => [key.id, key.provider, key.environment, key.status, key.alias, key.hint && `…${key.hint}`, key.createdAt.toISOString().slice(0, 10)]);
+  writeLines(io, items.length === 0 ? ["No keys."] : table(io, ["ID", "PROVIDER", "ENVIRONMENT", "STATUS", "ALIAS", "HINT", "ADDED"], rows));
+}
+
+async function testKey(io: Io, keyId: string, options: Json): Promise<void> {
+  const { valid, record } = await withManager(io, toolSettings(io.env), async (manager) => ({
+    valid: await manager.testKey(keyId),
+    record: await manager.getKey(keyId),
+  }));
+  if (options.json) writeJson(io, { keyId, valid, status: record.status, statusReason: record.statusReason });
+  else writeLines(io, [`${keyId}: ${valid ? "the provider takes it" : "the provider refuses it"} (${record.status}).`]);
+  if (!valid) io.exitCode = exitCodes.KEY_VALIDATION;
+}

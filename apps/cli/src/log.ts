@@ -1,0 +1,56 @@
+/**
+ * S-80: what may stand in a log is a list, not what is left after redaction. A field that is not on it is dropped, so a
+ * careless caller cannot print a header, a body or a URL; JSON lines keep breaks and escapes inside their values.
+ */
+import { pino, type DestinationStream } from "pino";
+import { BYOKError } from "@stack-2025/byok-crypto";
+import { ConstraintViolation, DatabaseError, DatabaseUnavailableError } from "@stack-2025/byok-db";
+import type { Logger } from "@stack-2025/byok-core";
+import type { LogLevel } from "@stack-2025/byok-core/internal";
+
+const fields = new Set([
+  // A request.
+  "requestId", "method", "route", "status", "ms", "attempt", "attempts", "bytes",
+  // Who and what, by id.
+  "keyId", "tokenId", "ownerId", "provider", "environment", "source", "operation", "model", "vendorRequestId",
+  // Work in the background.
+  "jobId", "task", "queue", "count", "counters", "rows", "atRisk", "day", "migration", "version", "batch", "channel", "up",
+  // A process.
+  "service", "process", "address", "port", "signal", "mode", "database", "rootKeyId", "expectedRootKeyIds",
+  // A failure.
+  "code", "reason", "outcome", "error", "err",
+]);
+
+/** A logger of JSON lines. `destination` defaults to standard output. */
+export function makeLogger(level: LogLevel, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }), log: allowed, bindings: allowed },
+    // The second net, for what an allowed field holds.
+    redact: { paths: ["*.authorization", "*.apiKey", "*.keyData", "*.decryptedKey", "*.token", "*.password"], censor: "[secret]" },
+  };
+  return destination ? pino(options, destination) : pino(options, pino.destination({ dest: 1, sync: true }));
+}
+
+function allowed(given: object): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (!fields.has(name)) continue;
+    kept[name] = value instanceof Error ? errorFields(value) : value;
+  }
+  return kept;
+}
+
+/** Errors whose messages are written by us, or by the system, and hold no secret by rule. */
+const speaks = (error: Error): boolean =>
+  error instanceof BYOKError || error instanceof DatabaseUnavailableError || error instanceof DatabaseError || error instanceof ConstraintViolation || "syscall" in error;
+
+/** Others' messages may quote what they were given, so only their kind and their place are kept. */
+export function errorFields(error: Error): Record<string, unknown> {
+  const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
+  if (speaks(error)) return { name: error.name, ...code, message: error.message };
+  const places = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)).slice(0, 8).map((line) => line.trim());
+  return { name: error.name, ...code, at: places };
+}

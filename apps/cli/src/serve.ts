@@ -1,0 +1,76 @@
+/** `byok serve` and `byok worker`: one process each, started whole or not at all, stopped in order within 25 seconds (F-27). */
+import { startApi } from "@stack-2025/byok-api";
+import type { BYOKManager, Logger } from "@stack-2025/byok-core";
+import type { Settings } from "@stack-2025/byok-core/internal";
+import { ConfigurationError } from "@stack-2025/byok-crypto";
+import { startWorkerProcess } from "@stack-2025/byok-worker";
+import { openInstallation, serviceSettings } from "./installation.ts";
+import type { Io } from "./io.ts";
+import { makeLogger } from "./log.ts";
+import { guardProcess, stopInOrder, stopRequested } from "./process-guards.ts";
+
+export const serve = (io: Io): Promise<void> =>
+  runService(io, async (settings, manager, logger) => {
+    const api = await listen(settings, manager, logger);
+    logger.info({ service: "api", address: api.url }, "listening");
+    return { what: "api", stop: () => api.close() };
+  });
+
+export const work = (io: Io): Promise<void> =>
+  runService(io, async (_, manager, logger) => {
+    const worker = await startWorkerProcess({ manager, logger });
+    logger.info({ service: "worker" }, "working");
+    return { what: "worker", stop: () => worker.stop() };
+  });
+
+/** Starts the API on the settings' address. @throws ConfigurationError the port is taken or not ours to take */
+export async function listen(settings: Settings, manager: BYOKManager, logger: Logger): ReturnType<typeof startApi> {
+  try {
+    return await startApi({
+      manager,
+      port: settings.port,
+      host: settings.host,
+      logger,
+      ...(settings.publicUrl !== undefined && { publicUrl: settings.publicUrl }),
+      ...(settings.proxyOrigin !== undefined && { proxyOrigin: settings.proxyOrigin }),
+    });
+  } catch (error) {
+    throw listenFault(settings, error);
+  }
+}
+
+/** What keeps a service from listening is a setting to change. */
+export function listenFault(settings: Pick<Settings, "host" | "port">, error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const problems: Record<string, [setting: string, problem: string]> = {
+    EADDRINUSE: ["PORT", `port ${settings.port} on ${settings.host} is taken by another program. Stop that one, or set PORT to a free port`],
+    EACCES: ["PORT", `port ${settings.port} may not be used by this user. Set PORT to one above 1023`],
+    EADDRNOTAVAIL: ["HOST", `${settings.host} is no address of this machine. Set HOST to one that is, or unset it`],
+    ENOTFOUND: ["HOST", `${settings.host} is a name that leads nowhere. Set HOST to an address of this machine, or unset it`],
+  };
+  const [setting, problem] = (typeof code === "string" && problems[code]) || [];
+  return setting === undefined ? error : new ConfigurationError(`${setting}: ${problem}.`, { details: { setting } });
+}
+
+type Part = { what: string; stop: () => Promise<void> };
+
+async function runService(io: Io, start: (settings: Settings, manager: BYOKManager, logger: Logger) => Promise<Part>): Promise<void> {
+  const settings = serviceSettings(io.env);
+  const logger = makeLogger(settings.logLevel, io.stdout);
+  guardProcess(logger);
+  const stopping = stopRequested();
+  const installation = await openInstallation(settings, logger);
+  logger.info({ database: installation.database, mode: settings.mode }, "the installation is open");
+  let part: Part;
+  try {
+    part = await start(settings, installation.manager, logger);
+  } catch (error) {
+    await installation.close();
+    throw error;
+  }
+  const signal = await stopping;
+  logger.info({ signal }, "stopping");
+  const sound = await stopInOrder(logger, [part, { what: "installation", stop: () => installation.close() }]);
+  logger.info({ outcome: sound ? "clean" : "unclean" }, "stopped");
+  if (!sound) io.exitCode = 1;
+}
