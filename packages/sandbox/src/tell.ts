@@ -85,7 +85,7 @@ async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent)
 
 function begin({ response, entry }: Telling, answer: Answer, more: Record<string, string>): void {
   entry.status = answer.status;
-  response.writeHead(answer.status, { ...answer.headers, ...more });
+  response.writeHead(answer.status, { date: entry.at.toUTCString(), ...answer.headers, ...more });
 }
 
 async function finish({ response, entry, gone }: Telling): Promise<void> {

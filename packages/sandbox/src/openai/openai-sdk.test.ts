@@ -56,6 +56,7 @@ describe("chat completions", () => {
     expect(answer.created).toBe(Date.parse("2026-11-24T12:00:00Z") / 1000);
     expect(answer.usage).toMatchObject({ prompt_tokens: 6, completion_tokens: 13, total_tokens: 19 });
     expect(response.headers.get("x-ratelimit-remaining-requests")).toBe("4999");
+    expect(response.headers.get("date")).toBe("Tue, 24 Nov 2026 12:00:00 GMT");
     expect(await lastEntry()).toMatchObject({
       provider: "openai", key, method: "POST", path: "/v1/chat/completions", model: "gpt-4o-mini", status: 200, stream: false,
       finished: true, aborted: false, vendorRequestId: requestId, at: new Date("2026-11-24T12:00:00Z"),
