@@ -20,20 +20,24 @@ type Read<T> = { [K in keyof T]: T[K] | undefined };
 const within = (part: number | undefined, whole: number): number | undefined => (part === undefined ? undefined : Math.min(part, whole));
 
 /**
- * Usage in our inclusive counting. Parts that a vendor tells as larger than their whole are cut to it: cached and
- * written-to-cache input together are input, reasoning is output, audio is one of each.
+ * Usage in our inclusive counting; null where no count was told. Parts that a vendor tells as larger than their whole are
+ * cut to it: cached and written-to-cache input together are input, reasoning is output, audio is one of each.
  */
-export function inclusive(usage: Read<MeteredUsage>, units: Record<string, number | undefined> = {}): MeteredUsage {
-  const { inputTokens = 0, outputTokens = 0 } = usage;
-  const cachedInputTokens = within(usage.cachedInputTokens, inputTokens);
-  const known = Object.entries(units).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+export function inclusive(usage: Read<MeteredUsage>, units: Record<string, number | undefined> = {}): MeteredUsage | null {
+  const { model, ...counts } = usage;
+  const further = Object.entries(units).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  if (further.length === 0 && Object.values(counts).every((value) => value === undefined)) return null;
+
+  const { inputTokens = 0, outputTokens = 0 } = counts;
+  const cachedInputTokens = within(counts.cachedInputTokens, inputTokens);
   return present({
-    ...usage,
+    model,
+    ...counts,
     cachedInputTokens,
-    cacheWriteTokens: within(usage.cacheWriteTokens, inputTokens - (cachedInputTokens ?? 0)),
-    reasoningTokens: within(usage.reasoningTokens, outputTokens),
-    audioInputTokens: within(usage.audioInputTokens, inputTokens),
-    audioOutputTokens: within(usage.audioOutputTokens, outputTokens),
-    units: known.length > 0 ? Object.fromEntries(known) : undefined,
+    cacheWriteTokens: within(counts.cacheWriteTokens, inputTokens - (cachedInputTokens ?? 0)),
+    reasoningTokens: within(counts.reasoningTokens, outputTokens),
+    audioInputTokens: within(counts.audioInputTokens, inputTokens),
+    audioOutputTokens: within(counts.audioOutputTokens, outputTokens),
+    units: further.length > 0 ? Object.fromEntries(further) : undefined,
   });
 }

@@ -9,7 +9,7 @@ import type { JsonObject } from "../vendor-json.ts";
 import type { Meter } from "../provider.ts";
 import type { MeteredUsage, StreamMeter } from "../usage.ts";
 
-function messageUsage(model: unknown, usage: JsonObject): MeteredUsage {
+function messageUsage(model: unknown, usage: JsonObject): MeteredUsage | null {
   const written = count(usage["cache_creation_input_tokens"]);
   const cached = count(usage["cache_read_input_tokens"]);
   const fresh = count(usage["input_tokens"]);

@@ -80,7 +80,8 @@ const closing: ReadonlySet<string> = new Set([
 ]);
 
 function eventStream(call: MeteredCall): StreamMeter {
-  let usage: MeteredUsage | null = call.route.operation === "audio.speech" ? spokenText(call) : null;
+  const spoken = call.route.operation === "audio.speech" ? spokenText(call) : null;
+  let usage = spoken;
   let closed = false;
   let broken = false;
   return {
@@ -100,7 +101,7 @@ function eventStream(call: MeteredCall): StreamMeter {
       closed = true;
       const answer = parseObject(event.data);
       const told = answer && tokenUsage(object(answer["response"]) ?? answer);
-      if (told) usage = { ...usage, ...told };
+      if (told) usage = { ...spoken, ...told };
       return "close";
     },
     usage: () => usage,

@@ -29,8 +29,7 @@ export function tokenUsage(answer: JsonObject): MeteredUsage | null {
   const usage = object(answer["usage"]);
   if (!usage) return null;
   if (usage["type"] === "duration") {
-    const audioSeconds = seconds(usage["seconds"]);
-    return audioSeconds === undefined ? null : inclusive({ model: modelOf(answer), audioSeconds });
+    return inclusive({ model: modelOf(answer), audioSeconds: seconds(usage["seconds"]) });
   }
   // Responses say `input_tokens_details`, transcriptions `input_token_details`.
   const input = object(usage["input_tokens_details"]) ?? object(usage["input_token_details"]) ?? {};

@@ -20,10 +20,10 @@ export const twilioMeter: Meter = {
         // "0" until a Messaging Service has picked a sender: not yet known, which is not none.
         const segments = written(resource["num_segments"]);
         const media = written(resource["num_media"]);
-        return segments ? inclusive({ segments }, { media: media === 0 ? undefined : media }) : null;
+        return inclusive({ segments: segments === 0 ? undefined : segments }, { media: media === 0 ? undefined : media });
       }
       case "calls.create":
-        return inclusive({}, { calls: 1 });
+        return typeof resource["sid"] === "string" ? inclusive({}, { calls: 1 }) : null;
       default:
         return null;
     }
