@@ -5,7 +5,7 @@ import { inWords, type Counts } from "./counts.ts";
 /**
  * Prints `N passed, N failed, N skipped` as the very last line of a run, whatever else prints, and above it why each
  * skipped test was. A file that does not import, an error outside any test, and a skip without a reason count as failed.
- * Where the variable TEST_COUNTS names a file, the counts are written there too, for a runner that has further steps.
+ * Where the variable TEST_COUNTS names a file, the counts go there instead, for a runner that adds up several steps.
  */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
@@ -29,7 +29,7 @@ export default class CountReporter implements Reporter {
     process.on("exit", () => {
       if (unexplained && !process.exitCode) process.exitCode = 1;
       for (const remark of remarks) process.stdout.write(`${remark}\n`);
-      process.stdout.write(`${inWords(counts)}\n`);
+      if (!file) process.stdout.write(`${inWords(counts)}\n`);
     });
   }
 }

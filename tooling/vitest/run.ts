@@ -20,8 +20,7 @@ steps.push(await vitest(forVitest));
 if (withChecks) for (const check of checks) steps.push(asCount(await runCheck(check, root)));
 
 const total = sum(steps);
-// With a single step the reporter has printed the very same line already.
-if (steps.length > 1) process.stdout.write(`${inWords(total)}\n`);
+process.stdout.write(`${inWords(total)}\n`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 /** Only the tests of the apps and those through the front door use what is built; a package's own tests run from sources. */
