@@ -5,5 +5,6 @@ export { type OpenDatabase } from "./embedded.ts";
 export { makeManager, openDatabase, rootKeyFor } from "./installation.ts";
 export { writeError, type Io } from "./io.ts";
 export { makeLogger } from "./log.ts";
-export { guardProcess, stopInOrder, stopRequested } from "./process-guards.ts";
+export { guardProcess, stopInOrder, stopRequested, type Part } from "./process-guards.ts";
 export { listen, listenFault } from "./serve.ts";
+export { startWorkerProcess } from "@stack-2025/byok-worker";

@@ -40,7 +40,7 @@ export function table(io: Io, head: readonly string[], rows: readonly (readonly 
 }
 
 /** An error as a person, or with `--json` a program, reads it. Without stack, and without the text of errors that are not ours. */
-export function writeError(io: Io, error: unknown, json: boolean): void {
+export function writeError(io: Pick<Io, "stderr">, error: unknown, json: boolean): void {
   const known = error instanceof BYOKError ? toWire(error) : undefined;
   if (json) {
     io.stderr.write(`${JSON.stringify({ error: known ?? { code: "UNEXPECTED", message: unexpected(error) } })}\n`);

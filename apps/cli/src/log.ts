@@ -21,8 +21,8 @@ const fields = new Set([
   "code", "reason", "outcome", "error", "err",
 ]);
 
-/** A logger of JSON lines. `destination` defaults to standard output. */
-export function makeLogger(level: LogLevel, destination?: DestinationStream): Logger {
+/** A logger of JSON lines to a stream. To a file (by descriptor) goes everything, and errors to standard error as well. */
+export function makeLogger(level: LogLevel, destination: DestinationStream | number): Logger {
   const options = {
     level,
     base: null,
@@ -31,7 +31,9 @@ export function makeLogger(level: LogLevel, destination?: DestinationStream): Lo
     // The second net, for what an allowed field holds.
     redact: { paths: ["*.authorization", "*.apiKey", "*.keyData", "*.decryptedKey", "*.token", "*.password"], censor: "[secret]" },
   };
-  return destination ? pino(options, destination) : pino(options, pino.destination({ dest: 1, sync: true }));
+  if (typeof destination !== "number") return pino(options, destination);
+  const file = pino.destination({ dest: destination, sync: true });
+  return pino(options, pino.multistream([{ level: level === "silent" ? "fatal" : level, stream: file }, { level: "error", stream: process.stderr }]));
 }
 
 function allowed(given: object): Record<string, unknown> {

@@ -22,8 +22,14 @@ export function guardProcess(logger: Logger): void {
   }
 }
 
-/** Runs the steps of a stop one after the other; a step that fails does not keep the next from running. */
-export async function stopInOrder(logger: Logger, steps: readonly { what: string; stop: () => Promise<void> }[], deadlineMs = 25_000): Promise<boolean> {
+/** Something that was opened and is to be closed. */
+export interface Part {
+  what: string;
+  stop: () => Promise<void>;
+}
+
+/** Closes one part after the other; one that fails does not keep the next from closing. False: not cleanly, or not in time. */
+export async function stopInOrder(logger: Logger, steps: readonly Part[], deadlineMs = 25_000): Promise<boolean> {
   let sound = true;
   const all = async (): Promise<void> => {
     for (const { what, stop } of steps) {

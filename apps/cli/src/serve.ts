@@ -7,7 +7,7 @@ import { startWorkerProcess } from "@stack-2025/byok-worker";
 import { openInstallation, serviceSettings } from "./installation.ts";
 import type { Io } from "./io.ts";
 import { makeLogger } from "./log.ts";
-import { guardProcess, stopInOrder, stopRequested } from "./process-guards.ts";
+import { guardProcess, stopInOrder, stopRequested, type Part } from "./process-guards.ts";
 
 export const serve = (io: Io): Promise<void> =>
   runService(io, async (settings, manager, logger) => {
@@ -51,8 +51,6 @@ export function listenFault(settings: Pick<Settings, "host" | "port">, error: un
   const [setting, problem] = (typeof code === "string" && problems[code]) || [];
   return setting === undefined ? error : new ConfigurationError(`${setting}: ${problem}.`, { details: { setting } });
 }
-
-type Part = { what: string; stop: () => Promise<void> };
 
 async function runService(io: Io, start: (settings: Settings, manager: BYOKManager, logger: Logger) => Promise<Part>): Promise<void> {
   const settings = serviceSettings(io.env);
