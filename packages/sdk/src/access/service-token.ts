@@ -9,6 +9,7 @@ import { BYOKError, InvalidInputError, PermissionDeniedError, tokenHash } from "
 import { appendAudit } from "../audit/append.ts";
 import type { Core } from "../core.ts";
 import { isId, newId, randomText } from "../ids.ts";
+import { ensureOwner } from "../keys/store.ts";
 import { ownerRef, type OwnerRef } from "../owners.ts";
 import { externalId, parseInput, type Owner } from "../schema.ts";
 import type { Access } from "../scope.ts";
@@ -69,11 +70,7 @@ export async function createServiceToken(core: Core, actor: string, input: Creat
   const expiresAt = expiresInMs === undefined ? null : new Date(createdAt.getTime() + expiresInMs);
   const home = ownerRef(core.database.installation.id, owner ?? { system: true });
   await core.database.inTenant({ owners: [home.id] }, async (trx) => {
-    await trx
-      .insertInto("owners")
-      .values({ owner_id: home.id, kind: home.kind, external_id: home.externalId })
-      .onConflict((same) => same.doNothing())
-      .execute();
+    await ensureOwner(trx, home);
     await trx
       .insertInto("service_tokens")
       .values({ token_id: id, owner_id: home.id, bound: owner !== undefined, name, hash: tokenHash(token), scopes, expires_at: expiresAt, created_at: createdAt })
@@ -218,7 +215,8 @@ class VerifiedTokens {
   #hold(id: string, verified: Verified): void {
     this.#verified.delete(id);
     this.#verified.set(id, verified);
-    if (this.#verified.size > verifiedHeld) this.#verified.delete(this.#verified.keys().next().value as string);
+    const oldest = this.#verified.size > verifiedHeld ? this.#verified.keys().next().value : undefined;
+    if (oldest !== undefined) this.#verified.delete(oldest);
   }
 
   forget(id: string): void {

@@ -1,0 +1,32 @@
+/** Refusals of the server itself, before any procedure or provider is asked. */
+import type { ServerResponse } from "node:http";
+
+/** A request that is refused for its form. The message is ours and never quotes the request. */
+export class HttpError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "HttpError";
+    this.status = status;
+  }
+}
+
+/** Answers with a JSON body and nothing to cache. `close`: the connection is of no more use, since its body was not read. */
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}, close = false): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+    ...(close && { connection: "close" }),
+    ...headers,
+  });
+  response.end(text);
+}
+
+/** The body of a refusal that belongs to no procedure: `{ error: { code, message } }`. */
+export const refusalBody = (code: string, message: string): { error: { code: string; message: string } } => ({ error: { code, message } });

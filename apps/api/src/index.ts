@@ -1,0 +1,2 @@
+export { startApi, type Api, type ApiOptions } from "./server.ts";
+export type { AppRouter } from "./trpc/router.ts";

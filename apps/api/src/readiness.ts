@@ -1,0 +1,24 @@
+import { BYOKError } from "@stack-2025/byok-crypto";
+import type { BYOKManager } from "@stack-2025/byok-core";
+import { requireReady } from "@stack-2025/byok-core/internal";
+
+export type Readiness = { status: "ready" } | { status: "unavailable"; part: "database" | "schema" | "root key" | "service" };
+
+/** Whether calls can be served now, and if not, which part is missing. Says nothing of addresses or settings' values. */
+export async function readiness(manager: BYOKManager): Promise<Readiness> {
+  try {
+    await requireReady(manager);
+    return { status: "ready" };
+  } catch (error) {
+    return { status: "unavailable", part: partOf(error) };
+  }
+}
+
+function partOf(error: unknown): "database" | "schema" | "root key" | "service" {
+  if (!(error instanceof BYOKError)) return "service";
+  if (error.code === "PROVIDER_UNAVAILABLE") return "database";
+  const { setting } = error.details;
+  if (setting === "DATABASE_URL" || setting === "database") return "database";
+  if ("schemaVersion" in error.details || setting === "autoMigrate") return "schema";
+  return error.code === "ENCRYPTION" || setting === "BYOK_ENCRYPTION_KEY" ? "root key" : "service";
+}

@@ -1,0 +1,11 @@
+import { keys } from "./keys.ts";
+import { members } from "./members.ts";
+import { router } from "./procedure.ts";
+import { providers } from "./providers.ts";
+import { tokens } from "./tokens.ts";
+import { usage } from "./usage.ts";
+
+export const appRouter = router({ keys, usage, members, tokens, providers });
+
+/** The service's procedures, for typed clients. */
+export type AppRouter = typeof appRouter;
