@@ -27,18 +27,31 @@ export function makeLogger(level: LogLevel, destination: DestinationStream | num
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: allowed, bindings: allowed },
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: (error: unknown) => error },
     // The second net, for what an allowed field holds.
     redact: { paths: ["*.authorization", "*.apiKey", "*.keyData", "*.decryptedKey", "*.token", "*.password"], censor: "[secret]" },
   };
-  if (typeof destination !== "number") return pino(options, destination);
+  if (typeof destination !== "number") return restricted(pino(options, destination));
   const file = pino.destination({ dest: destination, sync: true });
-  return pino(options, pino.multistream([{ level: level === "silent" ? "fatal" : level, stream: file }, { level: "error", stream: process.stderr }]));
+  return restricted(pino(options, pino.multistream([{ level: level === "silent" ? "fatal" : level, stream: file }, { level: "error", stream: process.stderr }])));
+}
+
+/** pino's own hooks leave out the fields of a child and take an error's message for the line's. */
+function restricted(log: pino.Logger): Logger {
+  return {
+    trace: (given, message) => log.trace(allowed(given), message),
+    debug: (given, message) => log.debug(allowed(given), message),
+    info: (given, message) => log.info(allowed(given), message),
+    warn: (given, message) => log.warn(allowed(given), message),
+    error: (given, message) => log.error(allowed(given), message),
+    child: (given) => restricted(log.child(allowed(given))),
+  };
 }
 
 function allowed(given: object): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(given instanceof Error ? { err: given } : given)) {
     if (!fields.has(name)) continue;
     kept[name] = value instanceof Error ? errorFields(value) : value;
   }
