@@ -17,7 +17,7 @@ export interface Manifest {
 
 /** Every manifest of ours, the root's and those of the bootstrap included. */
 export function readManifests(): Manifest[] {
-  const places = ["package.json", "{packages,apps}/*/package.json", "tooling/package.json", "tooling/bootstrap/*/package.json"];
+  const places = ["package.json", "{packages,apps}/*/package.json", "{tooling,tests}/package.json", "tooling/bootstrap/*/package.json"];
   return globSync(places, { cwd: root })
     .map((file) => file.replaceAll(path.sep, "/"))
     .toSorted()

@@ -73,7 +73,7 @@ function roomOf(file: string): Room | undefined {
 
 /** Tests, and what only tests use. */
 function isTest(file: string): boolean {
-  return /\.test\.tsx?$/.test(file) || /(^|\/)testing(\/|-)/.test(file) || file.startsWith("tests/");
+  return /\.(test|fixture)\.tsx?$/.test(file) || /(^|\/)testing(\/|-)/.test(file) || file.startsWith("tests/");
 }
 
 /** `@scope/name` of `@scope/name/sub/path`. */

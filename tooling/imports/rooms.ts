@@ -24,6 +24,7 @@ const api = "@stack-2025/byok-api";
 const worker = "@stack-2025/byok-worker";
 const cli = "@stack-2025/byok";
 const tooling = "@stack-2025/byok-tooling";
+const tests = "@stack-2025/byok-tests";
 
 export const rooms: readonly Room[] = [
   { folder: "packages/crypto", packageName: crypto, mayImport: [] },
@@ -43,7 +44,7 @@ export const rooms: readonly Room[] = [
   // The command starts the parts, so it alone knows them all.
   { folder: "apps/cli", packageName: cli, mayImport: [crypto, core, api, worker, db, sandbox] },
   { folder: "tooling", packageName: tooling, mayImport: [crypto, core, api, worker, db, sandbox, client, cli] },
-  { folder: "tests", packageName: "tests", mayImport: [crypto, core, api, worker, db, sandbox, client, cli] },
+  { folder: "tests", packageName: tests, mayImport: [crypto, core, api, worker, db, sandbox, client, cli] },
 ];
 
 /** The only rooms that open connections to PostgreSQL themselves. */
