@@ -196,6 +196,24 @@ describe.each(engines)("the engine's contract, engine $name", (one) => {
   });
 });
 
+describe("S-01 the Node engine", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  });
+
+  it("tells OpenSSL the length of the tag, without which Node 24 opens with 4 bytes of it", () => {
+    const opened = vi.spyOn(nodeCrypto, "createDecipheriv");
+    const sealing = vi.spyOn(nodeCrypto, "createCipheriv");
+    syncBuiltinESMExports();
+    const key = nodeEngine.importKey(new Uint8Array(32));
+    const nonce = new Uint8Array(12);
+    nodeEngine.openGcm(key, nonce, nodeEngine.sealGcm(key, nonce, none, none), none);
+    for (const call of [...opened.mock.calls, ...sealing.mock.calls]) expect(call).toHaveProperty("3", { authTagLength: 16 });
+    expect([opened.mock.calls.length, sealing.mock.calls.length]).toEqual([1, 1]);
+  });
+});
+
 const broken = () => {
   throw new Error("no entropy");
 };
