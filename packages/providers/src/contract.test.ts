@@ -264,6 +264,7 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
       ["Tue, 24 Nov 2020 10:00:30 GMT", 0],
       ["Tue, 24 Nov 2036 10:00:30 GMT", 3_600_000],
       ["soon", null],
+      ["garbage 2027", null],
       ["", null],
     ])("F-23: Retry-After %o waits %o ms", (value, waited) => {
       expect(provider.classify({ status: 429, headers: { "retry-after": value }, body: "{}" }, now)).toMatchObject({ verdict: "rate_limited", retryAfterMs: waited });

@@ -81,7 +81,7 @@ describe("openai", () => {
     ["refused by a code", sampleAnswer("openai", "401-invalid-key.http", 401), { outcome: "refused", failure: { verdict: "invalid", certain: true } }],
     ["answered", answer(200, { object: "response.input_tokens", input_tokens: 8 }), { outcome: "alive" }],
     ["at odds with the request alone", sampleAnswer("openai", "404-model-not-found.json", 404), { outcome: "alive" }],
-    ["out of order", answer(503), { outcome: "refused", failure: { verdict: "invalid", certain: false } }],
+    ["out of order", answer(503), { outcome: "refused", failure: { verdict: "transient" } }],
     ["out of credit", sampleAnswer("openai", "429-insufficient-quota-legacy.json", 429), { outcome: "refused", failure: { verdict: "exhausted" } }],
   ])("a 401 without a reason is decided by a second endpoint: %s", async (_what, second, expected) => {
     const { outcome, asked } = await probe({ [models]: answer(401), [tokens]: second });

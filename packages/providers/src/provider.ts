@@ -53,6 +53,7 @@ export interface Meter {
  */
 export type Ask = (request: { method: "GET" | "POST"; path: string; headers?: Record<string, string>; body?: string }) => Promise<VendorAnswer>;
 
+/** A probe says `invalid` only where it is certain: doubt is resolved by a second question, or reported as it came. */
 export type ProbeOutcome =
   | { outcome: "alive"; balance: { amount: string; currency: string } | null; note: string | null; metadata?: Record<string, string> }
   | { outcome: "refused"; failure: Failure };

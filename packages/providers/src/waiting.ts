@@ -18,8 +18,8 @@ export function retryAfterMs(headers: Readonly<Record<string, string>>, now: Dat
   if (/^-?\d+(?:\.\d+)?$/.test(milliseconds)) return Math.max(0, Math.round(Number(milliseconds)));
   const after = headers["retry-after"]?.trim() ?? "";
   if (/^-?\d+(?:\.\d+)?$/.test(after)) return Math.max(0, Math.round(Number(after) * 1_000));
-  // Only dates with a year: `Date.parse` would read much else as one.
-  const at = /\d{4}/.test(after) ? Date.parse(after) : Number.NaN;
+  // Only the date of RFC 9110: `Date.parse` reads a date into almost any text (V8).
+  const at = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(after) ? Date.parse(after) : Number.NaN;
   return Number.isNaN(at) ? null : Math.max(0, at - now.getTime());
 }
 

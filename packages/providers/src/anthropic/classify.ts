@@ -103,8 +103,9 @@ function badRequest({ type, code, message }: AnthropicError, now: Date): Failure
 
 /** `… on 2026-12-01 at 00:00 UTC.` */
 function dateIn(message: string): Date | null {
-  const [, day, time] = /(\d{4}-\d{2}-\d{2}) at (\d{2}:\d{2}) UTC/.exec(message) ?? [];
-  const date = new Date(`${day}T${time}:00Z`);
+  const found = /(\d{4}-\d{2}-\d{2}) at (\d{2}:\d{2}) UTC/.exec(message);
+  if (!found) return null;
+  const date = new Date(`${found[1]}T${found[2]}:00Z`);
   return Number.isNaN(date.getTime()) ? null : date;
 }
 

@@ -40,7 +40,6 @@ export async function probe(keyData: KeyData<"anthropic">, ask: Ask, now: Date):
       return { outcome: "refused", failure: { ...confirmed, certain: true } };
     case "transient":
     case "rate_limited":
-      return { outcome: "refused", failure };
     case "exhausted":
       return { outcome: "refused", failure: confirmed };
     default:

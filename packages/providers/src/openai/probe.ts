@@ -42,7 +42,6 @@ export async function probe(keyData: KeyData<"openai">, ask: Ask, now: Date): Pr
       return { outcome: "refused", failure: { ...confirmed, certain: true } };
     case "transient":
     case "rate_limited":
-      return { outcome: "refused", failure };
     case "exhausted":
       return { outcome: "refused", failure: confirmed };
     default:
