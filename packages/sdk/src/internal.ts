@@ -10,6 +10,7 @@ export { ownerId, ownerRef, type OwnerRef } from "./owners.ts";
 export { actions, requireOwner, roleTable, scopeTable, tokenScopes, type Action, type TokenScope } from "./access/permissions.ts";
 export { authenticate, createServiceToken, listServiceTokens, revokeServiceToken, tokenIdOf, type CreateServiceToken, type NewServiceToken, type ServiceTokenRecord } from "./access/service-token.ts";
 export { createToken, listTokens, revokeToken } from "./access/token-verbs.ts";
+export { revealNext } from "./access/reveal-next.ts";
 export { callProvider, type DoorAnswer, type DoorRequest } from "./use/door.ts";
 export { publicError } from "./public-error.ts";
 export { silentLogger } from "./silent-logger.ts";

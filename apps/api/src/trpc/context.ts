@@ -1,4 +1,4 @@
-import type { BYOK, Owner, ProviderType } from "@stack-2025/byok-core";
+import type { ActiveKey, BYOK, Owner, ProviderType, UseOptions } from "@stack-2025/byok-core";
 
 /**
  * What a procedure knows of its caller: a confined view and nothing else. Types of the process behind it stay out, since
@@ -12,6 +12,8 @@ export interface RequestContext {
   /** Whom the token is bound to; null: service-wide. */
   readonly boundTo: { userId: string } | { organizationId: string } | null;
   readonly tokens: TokenVerbs;
+  /** The first usable key that is none of `except`. */
+  revealNext(owner: Owner, provider: ProviderType, options: UseOptions, except: readonly string[]): Promise<ActiveKey>;
   /** Every provider of the contract, and whether this version speaks to it. */
   readonly providers: readonly { provider: ProviderType; name: string | null; available: boolean }[];
 }

@@ -41,9 +41,13 @@ export const keys = {
     .mutation(({ ctx, input }) => ctx.byok.testKey(input.keyId)),
   // Mutations: each hand-out is written into the audit, and nothing on the way may keep an answer.
   active: permitted("keys:reveal")
-    .input(useInput)
+    // `except`: the ids that a caller has tried, when it fails over by itself.
+    .input(useInput.extend({ except: z.array(keyId).max(100).optional() }))
     .output(activeKeyWire)
-    .mutation(({ ctx, input }) => ctx.byok.getActiveKey(ownerIn(input, ctx.boundTo), input.provider, input.options)),
+    .mutation(({ ctx, input: { provider: type, options, except, ...named } }) => {
+      const owner = ownerIn(named, ctx.boundTo);
+      return except ? ctx.revealNext(owner, type, options ?? {}, except) : ctx.byok.getActiveKey(owner, type, options);
+    }),
   providerConfig: permitted("keys:reveal")
     .input(useInput)
     .output(providerConfigWire)

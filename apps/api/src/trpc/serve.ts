@@ -5,9 +5,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import { BYOKError, RateLimitedError, toWire } from "@stack-2025/byok-crypto";
+import { BYOKError, InvalidInputError, RateLimitedError, toWire } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
-import { completeProviders, createToken, listTokens, provider, revokeToken, scopeFor, type CreateServiceToken, type Scope } from "@stack-2025/byok-core/internal";
+import { completeProviders, createToken, listTokens, provider, revealNext, revokeToken, scopeFor, type CreateServiceToken, type Scope } from "@stack-2025/byok-core/internal";
 import { bearerOf } from "../bearer.ts";
 import { errorStatus, retryAfter } from "../error-status.ts";
 import type { FailedSignIns } from "../failed-sign-ins.ts";
@@ -32,7 +32,7 @@ export interface TrpcOptions {
   failedSignIns: FailedSignIns;
 }
 
-/** Answers every request under `/trpc/`. Rejects with an HttpError for what is refused for its form. */
+/** Answers every request under `/trpc/`. */
 export function trpcListener({ manager, logger, failedSignIns }: TrpcOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const contexts = new WeakMap<IncomingMessage, RequestContext>();
   const listener = getRequestListener((request, { incoming }) => {
@@ -58,6 +58,16 @@ export function trpcListener({ manager, logger, failedSignIns }: TrpcOptions): (
   });
 
   return async (request, response) => {
+    try {
+      await serve(request, response);
+    } catch (error) {
+      if (!(error instanceof HttpError)) throw error;
+      // What is refused for its form is a fault of the input, in the form of a procedure's error.
+      sendRefusal(response, new InvalidInputError(error.message), error.status);
+    }
+  };
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = "" } = request;
     if (method !== "GET" && method !== "POST") throw new HttpError(405, "Procedures are called by GET or POST.");
     const scope = await signIn(manager, request).catch((error: unknown) => {
@@ -73,7 +83,7 @@ export function trpcListener({ manager, logger, failedSignIns }: TrpcOptions): (
     else requireStrictQuery(url);
     contexts.set(request, contextOf(manager, scope, bearerOf(request) ?? ""));
     await listener(request, response);
-  };
+  }
 }
 
 async function signIn(manager: BYOKManager, request: IncomingMessage): Promise<Scope> {
@@ -82,9 +92,10 @@ async function signIn(manager: BYOKManager, request: IncomingMessage): Promise<S
   return scopeFor(manager, { serviceToken: token });
 }
 
-/** One body for every failure to sign in, in the form of a procedure's error. The connection ends, since the body was not read. */
-function sendRefusal(response: ServerResponse, error: BYOKError): void {
-  const { http, trpc } = errorStatus[error.code];
+/** A refusal before any procedure, in the form of a procedure's error. The connection ends, since the body may not have been read. */
+function sendRefusal(response: ServerResponse, error: BYOKError, status?: number): void {
+  const { http: own, trpc } = errorStatus[error.code];
+  const http = status ?? own;
   const wait = error instanceof RateLimitedError && error.retryAfterMs !== null ? { "retry-after": retryAfter(error.retryAfterMs) } : {};
   const challenge = http === 401 ? { "www-authenticate": "Bearer" } : {};
   const body = { error: { message: error.message, code: -32_000 - (http % 100), data: { code: trpc, httpStatus: http, byok: toWire(error) } } };
@@ -126,6 +137,7 @@ function contextOf(manager: BYOKManager, scope: Scope, serviceToken: string): Re
     scopes: access.scopes,
     boundTo: access.owner,
     providers: catalogue,
+    revealNext: (...call) => revealNext(scope, ...call),
     tokens: {
       create: (input) => createToken(scope, input as CreateServiceToken),
       list: (owner) => listTokens(scope, owner),

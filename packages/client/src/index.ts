@@ -1,0 +1,11 @@
+/** The typed client of the byok service, for Node and browsers. */
+export { createByokClient, type ByokClient, type ByokClientOptions } from "./create-client.ts";
+export {
+  BYOKError, ConfigurationError, ConflictError, EncryptionError, InvalidInputError, KeyNotFoundError, KeyValidationError, PermissionDeniedError, ProviderUnavailableError, QuotaExceededError, RateLimitedError,
+  type Candidate, type ErrorCode, type InputIssue,
+} from "@stack-2025/byok-crypto";
+export type { AppRouter } from "@stack-2025/byok-api";
+export type {
+  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, ProviderType, Role, TimeRange,
+  UpdateKey, UsageEvent, UsageStats, UsageTotals, UseOptions,
+} from "@stack-2025/byok-core";

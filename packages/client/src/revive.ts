@@ -1,0 +1,38 @@
+/** What came over the wire, in the types of the interface: dates are dates again, pages can be iterated. */
+import type { AppRouter } from "@stack-2025/byok-api";
+import type { KeyRecord, Member, Page, UsageStats } from "@stack-2025/byok-core";
+import type { inferRouterOutputs } from "@trpc/server";
+
+type Wire = inferRouterOutputs<AppRouter>;
+
+const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+export function toKeyRecord(wire: Wire["keys"]["get"]): KeyRecord {
+  return {
+    ...wire,
+    expiresAt: date(wire.expiresAt),
+    createdAt: new Date(wire.createdAt),
+    updatedAt: new Date(wire.updatedAt),
+    lastUsedAt: date(wire.lastUsedAt),
+    lastCheckedAt: date(wire.lastCheckedAt),
+  };
+}
+
+export function toPage({ items, nextCursor }: Wire["keys"]["list"]): Page<KeyRecord> {
+  const records = items.map(toKeyRecord);
+  const page = { items: records, nextCursor };
+  return Object.defineProperty(page, Symbol.iterator, { value: () => records[Symbol.iterator]() }) as Page<KeyRecord>;
+}
+
+export function toUsageStats(wire: Wire["usage"]["stats"]): UsageStats {
+  return {
+    ...wire,
+    from: new Date(wire.from),
+    to: new Date(wire.to),
+    limits: wire.limits.map((limit) => ({ ...limit, resetsAt: new Date(limit.resetsAt) })),
+  };
+}
+
+export function toMember(wire: Wire["members"]["list"][number]): Member {
+  return { ...wire, since: new Date(wire.since) };
+}
