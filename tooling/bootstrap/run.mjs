@@ -75,6 +75,7 @@ function environment(nodeBin, pnpmBin) {
   env[pathName] = [nodeBin, pnpmBin, path.join(root, "node_modules", ".bin"), env[pathName]].join(path.delimiter);
   env.TURBO_TELEMETRY_DISABLED = "1";
   env.DO_NOT_TRACK = "1";
+  env.BOOTSTRAP_BEGAN = String(began); // `npm start` says how long it took in all.
   env.NODE_OPTIONS = `${env.NODE_OPTIONS ?? ""} --conditions=byok-source`.trim();
   return env;
 }

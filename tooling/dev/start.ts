@@ -7,12 +7,11 @@ import path from "node:path";
 import type { Logger } from "@stack-2025/byok-core";
 import { coreOf, parseSettings, secretVariables, type Settings } from "@stack-2025/byok-core/internal";
 import {
-  createPrivateFile, exitCodeOf, guardProcess, listen, makeLogger, makeManager, openDatabase, prepareDataFolder, rootKeyFor, startWorkerProcess, stopInOrder, stopRequested,
-  writeError, type Part,
+  createPrivateFile, exitCodeOf, guardProcess, listen, makeLogger, makeManager, openDatabase, prepareDataFolder, readDevFile, removeDevFile, rootKeyFor, startWorkerProcess,
+  stopInOrder, stopRequested, writeDevFile, writeError, type DevFile, type Part,
 } from "@stack-2025/byok/internal";
 import { startSandbox, type Sandbox, type SandboxProvider } from "@stack-2025/byok-sandbox";
 import { curlCommand, prepareDemo } from "./demo.ts";
-import { apiUrlIn, removeDevFile, writeDevFile, type DevFile } from "./dev-file.ts";
 import { requireFreePort } from "./free-port.ts";
 import { AlreadyRunning, holdFolder } from "./only-start.ts";
 
@@ -65,13 +64,12 @@ async function start(settings: Settings, folder: string, logger: Logger, open: P
   const manager = makeManager({ ...settings, providers }, rootKey, database.connectionString, logger);
   hold(open, "manager", manager, () => manager.close());
   await coreOf(manager);
-  const [demo, worker] = await all([
+  const [demo] = await all([
     prepareDemo(manager, folder),
     startWorkerProcess({ manager, logger }).then((made) => hold(open, "worker", made, () => made.stop())),
   ]);
   const api = await listen(settings, manager, logger);
   hold(open, "api", api, () => api.close());
-  void worker;
   const dev: DevFile = {
     apiUrl: api.url,
     consoleUrl: `${api.url}/`,
@@ -129,7 +127,7 @@ ${dev.proxyCommand}
 
 function alreadyRunning({ pid }: AlreadyRunning, env: Readonly<Record<string, string | undefined>>): string {
   const folder = path.resolve(parseSettings(env, "development").dataDir);
-  const url = apiUrlIn(folder);
+  const url = readDevFile(folder)?.apiUrl;
   return (
     `npm start is running already for ${folder} (process ${pid}): ${url === undefined ? "it is not ready yet" : `${url}/`}. ` +
     "Stop that one with Ctrl-C, or give this one a folder and a port of its own: BYOK_DATA_DIR and PORT."

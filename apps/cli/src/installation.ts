@@ -7,6 +7,7 @@ import { BYOKManager, type Logger } from "@stack-2025/byok-core";
 import { coreOf, maskDatabaseUrl, parseSettings, type Settings } from "@stack-2025/byok-core/internal";
 import { ConfigurationError, type Secret } from "@stack-2025/byok-crypto";
 import { prepareDataFolder } from "./data-folder.ts";
+import { readDevFile } from "./dev-file.ts";
 import type { OpenDatabase } from "./embedded.ts";
 import type { Io } from "./io.ts";
 import { makeLogger } from "./log.ts";
@@ -26,11 +27,16 @@ export function serviceSettings(env: Environment): Settings {
   return parseSettings(env, env["NODE_ENV"] === "development" ? "development" : "production");
 }
 
-/** The settings of a tool. It may work on a development installation: one whose root key lies in the data folder. */
+/**
+ * The settings of a tool. It may work on a development installation: one whose root key lies in the data folder. Beside a
+ * running `npm start` its providers are the sandbox too: the demo's keys are no business of the vendors.
+ */
 export function toolSettings(env: Environment): Settings {
   const settings = parseSettings(env, "development");
-  const isDevelopment = env["NODE_ENV"] === "development" || (!hasRootKey(settings) && storedRootKey(path.resolve(settings.dataDir)) !== undefined);
-  return isDevelopment ? settings : parseSettings(env, "production");
+  const folder = path.resolve(settings.dataDir);
+  const isDevelopment = env["NODE_ENV"] === "development" || (!hasRootKey(settings) && storedRootKey(folder) !== undefined);
+  if (!isDevelopment) return parseSettings(env, "production");
+  return { ...settings, providers: { ...readDevFile(folder)?.providers, ...settings.providers } };
 }
 
 const hasRootKey = (settings: Settings): boolean => settings.encryptionKey !== undefined || settings.encryptionKeyFile !== undefined;

@@ -47,7 +47,7 @@ export function addKeysCommands(program: Command, io: Io): void {
 async function addKey(io: Io, options: AddOptions): Promise<void> {
   const owner = ownerOf(options);
   const settings = toolSettings(io.env);
-  const keyData = readKeyData(options.provider, await readSecret(`The ${options.provider} secret`, io.stdin));
+  const keyData = readKeyData(options.provider, await readSecret(`The ${options.provider} secret`, io));
   const record = await withManager(io, settings, (manager) =>
     // The provider's own schema checks what was read, field by field.
     manager.addKey({

@@ -1,7 +1,8 @@
 /** S-84: a secret comes from a prompt that shows nothing, or from standard input. Nothing is stored when either breaks off. */
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { isCancel, password } from "@clack/prompts";
 import { InvalidInputError } from "@stack-2025/byok-crypto";
+import type { Io } from "./io.ts";
 
 /** A service account's JSON takes 32 KiB at most; what is longer is no secret. */
 const mostBytes = 65_536;
@@ -11,13 +12,13 @@ const mostBytes = 65_536;
  *
  * @throws InvalidInputError nothing came, too much came, it is no text, or the prompt was left
  */
-export async function readSecret(what: string, stdin: Readable & { isTTY?: boolean }): Promise<string> {
-  const text = stdin.isTTY ? await askFor(what, stdin) : await readAll(stdin);
+export async function readSecret(what: string, { stdin, stderr }: Pick<Io, "stdin" | "stderr">): Promise<string> {
+  const text = stdin.isTTY ? await askFor(what, stdin, stderr) : await readAll(stdin);
   if (text.trim() === "") throw unusable(`${what} is empty. Give it on standard input, or type it at the prompt.`);
   return text;
 }
 
-async function askFor(what: string, stdin: Readable): Promise<string> {
+async function askFor(what: string, stdin: Readable, stderr: Writable): Promise<string> {
   const left = new AbortController();
   const leave = (): void => left.abort();
   // A terminal that closes ends its input and hangs up; neither answers the prompt.
@@ -26,7 +27,7 @@ async function askFor(what: string, stdin: Readable): Promise<string> {
   for (const signal of signals) process.once(signal, leave);
   try {
     // The prompt stands on standard error, so that `--json` alone is on standard output.
-    const answer = await password({ message: what, signal: left.signal, output: process.stderr });
+    const answer = await password({ message: what, signal: left.signal, input: stdin, output: stderr });
     if (isCancel(answer) || answer === undefined) throw unusable("The prompt was left. Nothing was stored.");
     return answer;
   } finally {

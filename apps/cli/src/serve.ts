@@ -1,8 +1,7 @@
 /** `byok serve` and `byok worker`: one process each, started whole or not at all, stopped in order within 25 seconds (F-27). */
-import { startApi } from "@stack-2025/byok-api";
+import { startApi, type Api } from "@stack-2025/byok-api";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
 import type { Settings } from "@stack-2025/byok-core/internal";
-import { ConfigurationError } from "@stack-2025/byok-crypto";
 import { startWorkerProcess } from "@stack-2025/byok-worker";
 import { openInstallation, serviceSettings } from "./installation.ts";
 import type { Io } from "./io.ts";
@@ -23,33 +22,10 @@ export const work = (io: Io): Promise<void> =>
     return { what: "worker", stop: () => worker.stop() };
   });
 
-/** Starts the API on the settings' address. @throws ConfigurationError the port is taken or not ours to take */
-export async function listen(settings: Settings, manager: BYOKManager, logger: Logger): ReturnType<typeof startApi> {
-  try {
-    return await startApi({
-      manager,
-      port: settings.port,
-      host: settings.host,
-      logger,
-      ...(settings.publicUrl !== undefined && { publicUrl: settings.publicUrl }),
-      ...(settings.proxyOrigin !== undefined && { proxyOrigin: settings.proxyOrigin }),
-    });
-  } catch (error) {
-    throw listenFault(settings, error);
-  }
-}
-
-/** What keeps a service from listening is a setting to change. */
-export function listenFault(settings: Pick<Settings, "host" | "port">, error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const problems: Record<string, [setting: string, problem: string]> = {
-    EADDRINUSE: ["PORT", `port ${settings.port} on ${settings.host} is taken by another program. Stop that one, or set PORT to a free port`],
-    EACCES: ["PORT", `port ${settings.port} may not be used by this user. Set PORT to one above 1023`],
-    EADDRNOTAVAIL: ["HOST", `${settings.host} is no address of this machine. Set HOST to one that is, or unset it`],
-    ENOTFOUND: ["HOST", `${settings.host} is a name that leads nowhere. Set HOST to an address of this machine, or unset it`],
-  };
-  const [setting, problem] = (typeof code === "string" && problems[code]) || [];
-  return setting === undefined ? error : new ConfigurationError(`${setting}: ${problem}.`, { details: { setting } });
+/** Starts the API at the settings' address. @throws ConfigurationError the port is taken or not ours to take */
+export function listen(settings: Settings, manager: BYOKManager, logger: Logger): Promise<Api> {
+  const { port, host, publicUrl, proxyOrigin } = settings;
+  return startApi({ manager, port, host, logger, publicUrl, proxyOrigin });
 }
 
 async function runService(io: Io, start: (settings: Settings, manager: BYOKManager, logger: Logger) => Promise<Part>): Promise<void> {

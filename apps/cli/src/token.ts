@@ -1,6 +1,6 @@
 /** `byok token`: service tokens, the first one of a new installation included. */
-import { Option, type Command } from "commander";
-import { coreOf, createServiceToken, listServiceTokens, revokeServiceToken, tokenScopes } from "@stack-2025/byok-core/internal";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { coreOf, createServiceToken, listServiceTokens, revokeServiceToken, tokenScopes, type TokenScope } from "@stack-2025/byok-core/internal";
 import { toolSettings, withManager } from "./installation.ts";
 import { table, writeJson, writeLines, type Io } from "./io.ts";
 import { commaList, duration, jsonOption, optionalOwner, withOwner, type OwnerOptions } from "./options.ts";
@@ -8,7 +8,7 @@ import { commaList, duration, jsonOption, optionalOwner, withOwner, type OwnerOp
 interface Json {
   json?: true;
 }
-type CreateOptions = Json & OwnerOptions & { name: string; scope: string[]; expires?: number };
+type CreateOptions = Json & OwnerOptions & { name: string; scope: TokenScope[]; expires?: number };
 
 /** Who the audit names: somebody at the command line, with the root key in hand. */
 const actor = "command";
@@ -18,7 +18,7 @@ export function addTokenCommands(program: Command, io: Io): void {
 
   withOwner(token.command("create").description("make a token; its text is shown once"), { system: false })
     .requiredOption("--name <text>", "what it is for")
-    .addOption(new Option("--scope <list>", "what it may do, separated by commas").argParser(commaList).makeOptionMandatory())
+    .addOption(new Option("--scope <list>", "what it may do, separated by commas").argParser(scopeList).makeOptionMandatory())
     .addOption(new Option("--expires <duration>", "how long it lives, such as 1h or 90d; forever where it is left out").argParser(duration))
     .addOption(jsonOption())
     .addHelpText("after", `\nScopes: ${tokenScopes.join(", ")}.\nWithout --user and --org the token is service-wide.`)
@@ -35,13 +35,19 @@ export function addTokenCommands(program: Command, io: Io): void {
     .action((tokenId: string, options: Json) => revokeToken(io, tokenId, options));
 }
 
+function scopeList(text: string): TokenScope[] {
+  const isScope = (one: string): one is TokenScope => tokenScopes.some((scope) => scope === one);
+  const given = commaList(text);
+  if (given.length === 0 || !given.every(isScope)) throw new InvalidArgumentError(`Scopes are: ${tokenScopes.join(", ")}.`);
+  return given;
+}
+
 async function createToken(io: Io, options: CreateOptions): Promise<void> {
   const owner = optionalOwner(options);
   const made = await withManager(io, toolSettings(io.env), async (manager) =>
     createServiceToken(await coreOf(manager), actor, {
       name: options.name,
-      // Checked by the schema, which names what there is.
-      scopes: options.scope as (typeof tokenScopes)[number][],
+      scopes: options.scope,
       ...(owner && { owner }),
       ...(options.expires !== undefined && { expiresInMs: options.expires }),
     }),
