@@ -55,10 +55,9 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
     await core.database.inTenant({ owners: [owner.id] }, (trx) => insertKey(trx, scope, { owner, provider, keyData, input, probed, keyId, digest }));
   } catch (error) {
     if (!(error instanceof ConstraintViolation)) throw error;
-    if (error.constraint === "keys_idempotency" && input.idempotencyKey !== undefined) {
-      const first = await sentBefore(scope, owner, input.idempotencyKey, digest);
-      if (first) return readRecord(scope, owner.id, first);
-    }
+    // The same call twice at once: whichever constraint stopped this one, the other one's record is the answer.
+    const first = input.idempotencyKey === undefined ? undefined : await sentBefore(scope, owner, input.idempotencyKey, digest);
+    if (first) return readRecord(scope, owner.id, first);
     if (error.constraint === "keys_same_secret") throw await sameSecret(scope, owner, provider, keyData, input);
     throw error;
   }

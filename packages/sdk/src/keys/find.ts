@@ -4,6 +4,7 @@ import { visibleOwners, type Action } from "../access/permissions.ts";
 import type { Environment, Owner } from "../byok.ts";
 import { isId } from "../ids.ts";
 import { toOwner, type OwnerRef } from "../owners.ts";
+import type { Limits } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 
 /** Where a key is, and whose. */
@@ -14,6 +15,7 @@ export interface FoundKey {
   ownerKind: OwnerRef["kind"];
   provider: ProviderType;
   environment: Environment;
+  limits: Limits | null;
   createdAt: Date;
 }
 
@@ -53,13 +55,13 @@ async function look(scope: Scope, keyId: string, owners: readonly string[] | "al
     within = rows.map((row) => row.owner_id);
   }
   if (within.length === 0) return undefined;
-  const [row] = await database.read<{ owner_id: string; kind: OwnerRef["kind"]; external_id: string; provider: ProviderType; environment: Environment; created_at: Date }>(
+  const [row] = await database.read<{ owner_id: string; kind: OwnerRef["kind"]; external_id: string; provider: ProviderType; environment: Environment; limits: Limits | null; created_at: Date }>(
     { owners: within },
     {
       name: "byok_key_found",
-      text: "select k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.created_at from byok.keys k join byok.owners o using (owner_id) where k.key_id = $1",
+      text: "select k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.limits, k.created_at from byok.keys k join byok.owners o using (owner_id) where k.key_id = $1",
       values: [keyId],
     },
   );
-  return row && { keyId, ownerId: row.owner_id, owner: toOwner(row.kind, row.external_id), ownerKind: row.kind, provider: row.provider, environment: row.environment, createdAt: row.created_at };
+  return row && { keyId, ownerId: row.owner_id, owner: toOwner(row.kind, row.external_id), ownerKind: row.kind, provider: row.provider, environment: row.environment, limits: row.limits, createdAt: row.created_at };
 }

@@ -7,7 +7,7 @@ import { page } from "../page.ts";
 import { listKeysFilter, parseInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { findKey, keyNotFound } from "./find.ts";
-import { selectKeys, toKeyRecord } from "./store.ts";
+import { findRow, findRows, toKeyRecord } from "./store.ts";
 
 /** @throws KeyNotFoundError there is no such key, or none that the caller may know of */
 export async function getKey(scope: Scope, keyId: string): Promise<KeyRecord> {
@@ -18,7 +18,7 @@ export async function getKey(scope: Scope, keyId: string): Promise<KeyRecord> {
 /** The record of a key whose owner is known. */
 export async function readRecord(scope: Scope, ownerId: string, keyId: string): Promise<KeyRecord> {
   const { core } = scope;
-  const row = await core.database.inTenant({ owners: [ownerId] }, (trx) => selectKeys(trx).where("keys.owner_id", "=", ownerId).where("keys.key_id", "=", keyId).executeTakeFirst());
+  const row = await core.database.inTenant({ owners: [ownerId] }, (trx) => findRow(trx, ownerId, keyId));
   if (!row) throw keyNotFound(keyId);
   return toKeyRecord(row, core.clock.now());
 }
@@ -37,22 +37,7 @@ export async function listKeys(scope: Scope, owner: OwnerOrUser, given: ListKeys
   const binding = canonicalize({ list: "keys", owner: ref.id, filter }) ?? "";
   const after = cursor === undefined ? undefined : position(core.keyring.openCursor(binding, cursor));
 
-  const rows = await core.database.inTenant({ owners: [ref.id] }, (trx) => {
-    let query = selectKeys(trx).where("keys.owner_id", "=", ref.id).orderBy("keys.created_at").orderBy("keys.key_id").limit(limit + 1);
-    if (filter.provider) query = query.where("keys.provider", "=", filter.provider);
-    if (filter.environment) query = query.where("keys.environment", "=", filter.environment);
-    if (filter.tag) query = query.where((eb) => eb(eb.val(filter.tag), "=", eb.fn.any("keys.tags")));
-    if (filter.status === "expired") query = query.where("keys.expires_at", "<=", now).where("keys.status", "!=", "disabled");
-    else if (filter.status) {
-      const { status } = filter;
-      query = query.where("keys.status", "=", status);
-      if (status !== "disabled") query = query.where((eb) => eb.or([eb("keys.expires_at", "is", null), eb("keys.expires_at", ">", now)]));
-    }
-    if (after) {
-      query = query.where((eb) => eb.or([eb("keys.created_at", ">", after.at), eb.and([eb("keys.created_at", "=", after.at), eb("keys.key_id", ">", after.id)])]));
-    }
-    return query.execute();
-  });
+  const rows = await core.database.inTenant({ owners: [ref.id] }, (trx) => findRows(trx, ref.id, { ...filter, after, now, limit: limit + 1 }));
   const items = rows.slice(0, limit).map((row) => toKeyRecord(row, now));
   const last = rows.length > limit ? items.at(-1) : undefined;
   return page(items, last ? core.keyring.sealCursor(binding, `${last.createdAt.toISOString()} ${last.id}`) : null);

@@ -1,21 +1,58 @@
-import { sql } from "kysely";
-import type { TenantTransaction } from "@stack-2025/byok-db";
+import { sql, type RawBuilder, type Selectable } from "kysely";
+import type { TenantTables, TenantTransaction } from "@stack-2025/byok-db";
 import type { ProviderType } from "@stack-2025/byok-providers";
 import type { KeyRecord } from "../byok.ts";
-import type { Limits } from "../schema.ts";
+import type { KeyStatus, Limits } from "../schema.ts";
 import { toOwner, type OwnerRef } from "../owners.ts";
 
 /** A key as it is read for its record: the row, whose it is, and what its health and usage say. */
-export type KeyRow = Awaited<ReturnType<ReturnType<typeof selectKeys>["executeTakeFirstOrThrow"]>>;
+export type KeyRow = Selectable<TenantTables["keys"]> & {
+  kind: string;
+  external_id: string;
+  checked_at: Date | null;
+  last_used_at: Date | null;
+};
 
-/** Keys with their owner, health and last use. Row security confines it to the scope of the transaction. */
-export function selectKeys(trx: TenantTransaction) {
+/** One key of one owner. */
+export function findRow(trx: TenantTransaction, ownerId: string, keyId: string): Promise<KeyRow | undefined> {
+  return selectKeys(trx, ownerId).where("keys.key_id", "=", keyId).executeTakeFirst();
+}
+
+export interface KeyFilter {
+  provider?: string | undefined;
+  environment?: string | undefined;
+  status?: KeyStatus | undefined;
+  tag?: string | undefined;
+  /** Keys behind this place in the order. */
+  after: { at: Date; id: string } | undefined;
+  /** What `expired` is measured by. */
+  now: Date;
+  limit: number;
+}
+
+/** An owner's keys, oldest first. */
+export function findRows(trx: TenantTransaction, ownerId: string, { provider, environment, status, tag, after, now, limit }: KeyFilter): Promise<KeyRow[]> {
+  let query = selectKeys(trx, ownerId).orderBy("keys.created_at").orderBy("keys.key_id").limit(limit);
+  if (provider) query = query.where("keys.provider", "=", provider);
+  if (environment) query = query.where("keys.environment", "=", environment);
+  if (tag) query = query.where((eb) => eb(eb.val(tag), "=", eb.fn.any("keys.tags")));
+  if (status === "expired") query = query.where("keys.expires_at", "<=", now).where("keys.status", "!=", "disabled");
+  else if (status) {
+    query = query.where("keys.status", "=", status);
+    if (status !== "disabled") query = query.where((eb) => eb.or([eb("keys.expires_at", "is", null), eb("keys.expires_at", ">", now)]));
+  }
+  if (after) query = query.where((eb) => eb.or([eb("keys.created_at", ">", after.at), eb.and([eb("keys.created_at", "=", after.at), eb("keys.key_id", ">", after.id)])]));
+  return query.execute();
+}
+
+function selectKeys(trx: TenantTransaction, ownerId: string) {
   return trx
     .selectFrom("keys")
     .innerJoin("owners", "owners.owner_id", "keys.owner_id")
     .leftJoin("key_health", (join) => join.onRef("key_health.owner_id", "=", "keys.owner_id").onRef("key_health.key_id", "=", "keys.key_id"))
+    .where("keys.owner_id", "=", ownerId)
     .selectAll("keys")
-    .select(["owners.kind", "owners.external_id", "key_health.checked_at", "key_health.exhausted_until"])
+    .select(["owners.kind", "owners.external_id", "key_health.checked_at"])
     .select((eb) =>
       eb
         .selectFrom("usage_hourly")
@@ -54,8 +91,8 @@ export function toKeyRecord(row: KeyRow, now: Date): KeyRecord {
     custody: row.custody as KeyRecord["custody"],
     createdAt: row.created_at,
     updatedAt: row.updated_at,
-    lastUsedAt: row.last_used_at ?? null,
-    lastCheckedAt: row.checked_at ?? null,
+    lastUsedAt: row.last_used_at,
+    lastCheckedAt: row.checked_at,
   };
 }
 
@@ -65,6 +102,6 @@ export async function ensureOwner(trx: TenantTransaction, owner: OwnerRef): Prom
 }
 
 /** jsonb, from a value of ours; null stays SQL's null. */
-export function json(value: unknown) {
+export function json(value: unknown): RawBuilder<string> | null {
   return value === null || value === undefined ? null : sql<string>`${JSON.stringify(value)}::jsonb`;
 }

@@ -86,13 +86,10 @@ function toStream(body: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
-      type: "bytes",
       async pull(controller) {
         const next = await iterator.next();
-        if (next.done) {
-          controller.close();
-          controller.byobRequest?.respond(0);
-        } else controller.enqueue(new Uint8Array(next.value));
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
       },
       async cancel() {
         await iterator.return?.();

@@ -23,7 +23,7 @@ export async function getActiveKey<P extends ProviderType>(scope: Scope, owner: 
   await requireUse(scope, ref, scope.access.kind === "token" ? "keys:reveal" : "keys:use");
   const chosen = choose(await candidates(scope, { owner: ref, provider, options, model: options.model ?? null, route: null }), scope, provider, options);
   const key = chosen.open() as ActiveKey<P>;
-  if (scope.access.kind === "token") await auditReveal(scope, chosen.ownerId, key);
+  if (scope.access.kind === "token") await auditReveal(scope, key);
   return key;
 }
 
