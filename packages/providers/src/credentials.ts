@@ -47,7 +47,7 @@ export interface CredentialFault {
 }
 
 /** The longest secret that is taken, in bytes after trimming. */
-export const secretMaxBytes = 8_192;
+const secretMaxBytes = 8_192;
 const identifierMaxBytes = 256;
 
 /** What the checks say about a field: `OpenAI key`, with the provider it belongs to. */
@@ -104,7 +104,7 @@ function wrappingFault(text: string, what: string): CredentialFault | undefined 
 }
 
 /** What is wrong with a pasted secret, if anything. `text` is trimmed already. */
-export function secretFault(text: string, kind: FieldKind): CredentialFault | undefined {
+function secretFault(text: string, kind: FieldKind): CredentialFault | undefined {
   if (text === "") return { problem: "empty", message: `is empty. Paste ${kind.what}.` };
   // This cheap bound comes first: everything below reads the whole text.
   // A text of ASCII alone has as many bytes as characters, and no other passes.
@@ -125,7 +125,7 @@ function report(context: z.core.ParsePayload, fault: CredentialFault | undefined
 }
 
 /** A check that reports a fault of the field's trimmed text. */
-export const refusing = (faultOf: (text: string) => CredentialFault | undefined) => (context: z.core.ParsePayload<string>) => {
+const refusing = (faultOf: (text: string) => CredentialFault | undefined) => (context: z.core.ParsePayload<string>) => {
   // One sentence an error: a further check would only repeat what is wrong already.
   if (context.issues.length === 0) report(context, faultOf(context.value));
 };
