@@ -4,7 +4,7 @@ import { countersOf, windowAt } from "../limits/counters.ts";
 import type { Limits, TimeRange, UsageStats, UsageTotals } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { toUsd } from "./money.ts";
-import { selectSums, sums, sumsOfEvents, sumsOfSums, type Sums } from "./sums.ts";
+import { selectSums, sums, sumsOfEvents, type Sums } from "./sums.ts";
 import { resolveRange, startOfBucket, type ResolvedRange } from "./time-range.ts";
 
 /**
