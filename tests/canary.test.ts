@@ -43,6 +43,9 @@ describe("S-44, S-79: a stored secret", () => {
     await admin.query("alter system set log_parameter_max_length = -1");
     await admin.query("alter system set log_parameter_max_length_on_error = -1");
     await admin.query("select pg_reload_conf()");
+    // The values are in DETAIL lines, which the server was started without.
+    await admin.query("alter database postgres set log_error_verbosity = 'default'");
+    await admin.query("set log_error_verbosity = 'default'");
     const { rows } = await admin.query<{ data_directory: string }>("show data_directory");
     folder = path.dirname(rows[0]?.data_directory ?? "");
 
