@@ -29,7 +29,12 @@ export class PoolConnections implements Connections {
   }
 
   pool(): Promise<pg.Pool> {
-    this.#pool ??= this.#open();
+    this.#pool ??= this.#open().then((pool) => {
+      // pg's pool stops listening when it hands a connection out, a few ticks before we begin: one that is ended right
+      // after it opened would end the process in between. The next query on it fails, which is how we learn of it.
+      pool.on("connect", (client) => client.on("error", () => {}));
+      return pool;
+    });
     return this.#pool;
   }
 
