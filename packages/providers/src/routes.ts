@@ -36,8 +36,8 @@ export const kinds = {
   manage: kind("manage", { stateful: true }),
   /** Reads what is the same for everyone: the catalogue of models. */
   catalogue: kind("read"),
-  /** Sends a message, starts a call. */
-  act: kind("create", { stateful: false, acts: true, metered: true }),
+  /** Sends a message, starts a call: what a telephony key is for, as inference is what a model's key is for. */
+  act: kind("inference", { acts: true, metered: true }),
   /** Changes something that is under way in the world. */
   actOnStored: kind("create", { stateful: true, acts: true }),
 } as const;

@@ -19,7 +19,7 @@ export async function getKey(scope: Scope, keyId: string): Promise<KeyRecord> {
 export async function readRecord(scope: Scope, ownerId: string, keyId: string): Promise<KeyRecord> {
   const { core } = scope;
   const row = await core.database.inTenant({ owners: [ownerId] }, (trx) => findRow(trx, ownerId, keyId));
-  if (!row) throw keyNotFound(keyId);
+  if (!row) throw keyNotFound();
   return toKeyRecord(row, core.clock.now());
 }
 

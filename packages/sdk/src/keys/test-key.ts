@@ -25,7 +25,7 @@ export async function testKey(scope: Scope, keyId: string): Promise<boolean> {
       .where("keys.key_id", "=", keyId)
       .executeTakeFirst(),
   );
-  if (!row) throw keyNotFound(keyId);
+  if (!row) throw keyNotFound();
   const tenantKey = core.keyring.unwrap(found.ownerId, row.tenant_key_version, row.wrapped);
   const place = { ownerId: found.ownerId, keyId, keyVersion: row.live_version, custody: "managed" as const, provider: found.provider, environment: found.environment };
   const keyData = openKeyData(core.keyring, tenantKey, row.sealed, place);

@@ -42,7 +42,7 @@ export async function updateKey(scope: Scope, keyId: string, given: UpdateKey): 
       .where("owner_id", "=", ownerId)
       .where("key_id", "=", keyId)
       .executeTakeFirst();
-    if (result.numUpdatedRows === 0n) throw keyNotFound(keyId);
+    if (result.numUpdatedRows === 0n) throw keyNotFound();
     const fields = Object.keys(updates).filter((name) => updates[name as keyof typeof updates] !== undefined);
     await appendAudit(trx, core, { ownerId, actor: scope.actor, action: "key.updated", target: keyId, details: { fields, ...(updates.status && { status: updates.status }) } });
     await markChanged(trx, [ownerId]);
@@ -57,7 +57,7 @@ export async function deleteKey(scope: Scope, keyId: string): Promise<void> {
   const { ownerId, provider, environment } = await findKey(scope, keyId, "keys:write");
   await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
     const result = await trx.deleteFrom("keys").where("owner_id", "=", ownerId).where("key_id", "=", keyId).executeTakeFirst();
-    if (result.numDeletedRows === 0n) throw keyNotFound(keyId);
+    if (result.numDeletedRows === 0n) throw keyNotFound();
     await appendAudit(trx, core, { ownerId, actor: scope.actor, action: "key.deleted", target: keyId, details: { provider, environment } });
     await markChanged(trx, [ownerId]);
   });

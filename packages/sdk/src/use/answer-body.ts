@@ -85,7 +85,7 @@ async function* pass(body: Readable, kind: BodyKind, provider: Provider, call: M
       size += held.length;
       if (kind === "json" && call && size <= largestJson) read.push(held);
     }
-    await end(call && kind === "json" && size <= largestJson ? usageOf(read, provider, call) : null, "ok");
+    await end(call ? usageOf(kind, size <= largestJson ? read : null, provider, call) : null, "ok");
     if (held) yield held;
     return undefined;
   } finally {
@@ -95,7 +95,10 @@ async function* pass(body: Readable, kind: BodyKind, provider: Provider, call: M
   }
 }
 
-function usageOf(read: readonly Uint8Array[], provider: Provider, call: MeteredCall): MeteredUsage | null {
+/** An answer that is no JSON carries no usage; what it was asked for may still be counted (characters that were spoken). */
+function usageOf(kind: BodyKind, read: readonly Uint8Array[] | null, provider: Provider, call: MeteredCall): MeteredUsage | null {
+  if (kind !== "json") return provider.meter.json(undefined, call);
+  if (read === null) return null;
   let answer: unknown;
   try {
     answer = JSON.parse(Buffer.concat(read).toString("utf8"));

@@ -52,8 +52,8 @@ const unlistedFirstByteMs = 600_000;
  */
 export async function callProvider(scope: Scope, owner: OwnerRef, request: DoorRequest, options: UseOptions): Promise<DoorAnswer> {
   const provider = providerFor(request.provider);
-  const route = provider.route(request.method, pathnameOf(request.path));
   const json = jsonBody(request);
+  const route = routeOf(provider, request, json);
   const model = options.model ?? provider.model(request.path, json);
   const asked = route?.metered && json ? provider.meter.ask(route, json) : undefined;
   const call: Call = {
@@ -178,6 +178,12 @@ export function vendorUrl(baseUrl: string | undefined, provider: Provider, keyDa
 export function pathnameOf(path: string): string {
   const mark = path.indexOf("?");
   return mark === -1 ? path : path.slice(0, mark);
+}
+
+/** The vendor's route; a body that names something stored at the vendor makes any of them stateful. */
+function routeOf(provider: Provider, request: DoorRequest, json: Readonly<Record<string, unknown>> | undefined): Route | null {
+  const route = provider.route(request.method, pathnameOf(request.path));
+  return route && { ...route, stateful: provider.readsStored(route, json) };
 }
 
 function jsonBody(request: DoorRequest): Readonly<Record<string, unknown>> | undefined {
