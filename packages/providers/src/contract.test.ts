@@ -158,9 +158,9 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
       const route = provider.route(method, path);
       expect(route).toMatchObject({ class: routeClass, operation: expect.stringMatching(/^[a-z][a-z0-9_.]*$/) });
       expect(route?.firstByteMs).toBeGreaterThan(0);
-      // What lists or manages is never sent to another account; what acts is never plain inference or reading.
+      // What lists or manages is never sent to another account; what acts never reads, lists or manages.
       expect(route?.stateful || (routeClass !== "list" && routeClass !== "manage")).toBe(true);
-      expect(route?.acts && routeClass !== "create").toBe(false);
+      expect(route?.acts && routeClass !== "create" && routeClass !== "inference").toBe(false);
     });
 
     test.each(["/", "/v1", "/v0/anything", "/v1/chat/completions/", "/V1/models", "/constructor"])("%s is unknown", (path) => {
