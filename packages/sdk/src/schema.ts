@@ -205,8 +205,9 @@ export const usageEvent = z.strictObject({
 });
 /** What one call used, as a caller reports it. Token kinds are inclusive. */
 export type UsageEvent = z.input<typeof usageEvent>;
+export const usageEventList = z.array(usageEvent).min(1, "is empty").max(1_000, "at most 1,000 events go in one call");
 export const usageEvents = z
-  .union([usageEvent, z.array(usageEvent).min(1, "is empty").max(1_000, "at most 1,000 events go in one call")])
+  .union([usageEvent, usageEventList])
   .transform((value) => (Array.isArray(value) ? value : [value]));
 
 const relativeRange = z.string().regex(/^[1-9]\d{0,3}[hdwm]$/, "must be a number and one of h, d, w, m, such as 30d");

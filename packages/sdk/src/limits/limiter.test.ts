@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock, type Clock } from "../clock.ts";
 import type { Limits } from "../schema.ts";
-import { quiet } from "../usage/sample-event.ts";
+import { silentLogger } from "../silent-logger.ts";
 import { createLimiter, type Limiter, type Reservation, type Reserved } from "./limiter.ts";
 
 let testDatabase: TestDatabase;
@@ -29,7 +29,7 @@ const noon = new Date("2026-11-24T12:00:30Z");
 
 function limiterAt(start = noon, over = database): { limiter: Limiter; clock: Clock & { at: Date } } {
   const clock = { ...systemClock, at: start, now: () => clock.at };
-  return { clock, limiter: createLimiter({ database: over, clock, logger: quiet }) };
+  return { clock, limiter: createLimiter({ database: over, clock, logger: silentLogger }) };
 }
 
 function share(limits: Limits | null): { ownerId: string; keyId: string; limits: Limits | null } {

@@ -4,9 +4,10 @@ import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testi
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
+import { silentLogger } from "../silent-logger.ts";
 import { foldDay, foldHours } from "./fold-hours.ts";
 import { createLedger } from "./ledger.ts";
-import { quiet, sampleEvent } from "./sample-event.ts";
+import { sampleEvent } from "./sample-event.ts";
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -46,7 +47,7 @@ async function sumsBy(ownerId: string): Promise<Record<"events" | "hours" | "day
 
 describe("folding hours into days", () => {
   test("sums of days, hours and events are equal, whatever was written, late or folded at the same time", async () => {
-    const ledgers = [createLedger({ database, clock: systemClock, logger: quiet }), createLedger({ database, clock: systemClock, logger: quiet })];
+    const ledgers = [createLedger({ database, clock: systemClock, logger: silentLogger }), createLedger({ database, clock: systemClock, logger: silentLogger })];
     const write = fc.record({
       kind: fc.constant("write" as const),
       ledger: fc.nat(1),
@@ -91,7 +92,7 @@ describe("folding hours into days", () => {
 
   test("folding again changes nothing and finds nothing due; a late event makes its own day due", async () => {
     const owner = randomUUID();
-    const ledger = createLedger({ database, clock: systemClock, logger: quiet });
+    const ledger = createLedger({ database, clock: systemClock, logger: silentLogger });
     await ledger.write([sampleEvent(owner, { at: new Date(midnight) }), sampleEvent(owner, { at: new Date(midnight + 30 * hourMs) })]);
     expect(await foldDay(database, owner, "2026-11-24")).toBe(true);
     expect(await foldDay(database, owner, "2026-11-24")).toBe(false);
@@ -108,7 +109,7 @@ describe("folding hours into days", () => {
   });
 
   test("F-02 a fold that dies after any of its statements is finished by the next one", async () => {
-    const ledger = createLedger({ database, clock: systemClock, logger: quiet });
+    const ledger = createLedger({ database, clock: systemClock, logger: silentLogger });
     const owner = randomUUID();
     await ledger.write([sampleEvent(owner, { at: new Date(midnight) })]);
     for (const statements of [1, 2, 3]) {

@@ -5,8 +5,9 @@ import { connectDatabase, type Database } from "@stack-2025/byok-db";
 import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock, type Clock } from "../clock.ts";
+import { silentLogger } from "../silent-logger.ts";
 import { createLedger, type Ledger, type LedgerEvent } from "./ledger.ts";
-import { quiet, sampleEvent as event } from "./sample-event.ts";
+import { sampleEvent as event } from "./sample-event.ts";
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -31,7 +32,7 @@ async function open(options: { database?: string; applicationName?: string } = {
 }
 
 function ledgerOver(over: Database = database, clock: Clock = systemClock): Ledger {
-  const ledger = createLedger({ database: over, clock, logger: quiet });
+  const ledger = createLedger({ database: over, clock, logger: silentLogger });
   ledgers.push(ledger);
   return ledger;
 }
@@ -191,7 +192,7 @@ describe("the ledger", () => {
     const route = await breakableRoute();
     const own = await open({ database: route.connectionString });
     let retries = 0;
-    const ledger = createLedger({ database: own, clock: systemClock, logger: { ...quiet, warn: () => (retries += 1) } });
+    const ledger = createLedger({ database: own, clock: systemClock, logger: { ...silentLogger, warn: () => (retries += 1) } });
     ledgers.push(ledger);
     await ledger.write([event(owner)]);
 
@@ -222,7 +223,7 @@ describe("the ledger", () => {
   test("what is not durable when the time to close is over is rejected to its writer", async () => {
     const route = await breakableRoute();
     const own = await open({ database: route.connectionString });
-    const ledger = createLedger({ database: own, clock: systemClock, logger: quiet });
+    const ledger = createLedger({ database: own, clock: systemClock, logger: silentLogger });
     route.cut();
     const lost = expect(ledger.write([event(randomUUID())])).rejects.toBeInstanceOf(ConfigurationError);
     await ledger.close(100);

@@ -1,9 +1,10 @@
+import { z } from "zod";
 import { InvalidInputError, type InputIssue } from "@stack-2025/byok-crypto";
 import type { MeteredUsage } from "@stack-2025/byok-providers";
 import type { UsageEvent } from "../byok.ts";
 import { newId } from "../ids.ts";
 import { findKeys } from "../keys/find.ts";
-import { parseInput, usageEvents, type Limits, type Owner } from "../schema.ts";
+import { parseInput, usageEvent, usageEventList, type Limits, type Owner } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import type { LedgerEvent } from "./ledger.ts";
 import { toNanos } from "./money.ts";
@@ -17,15 +18,15 @@ const aheadMs = 5 * 60_000;
  * each time. What counts is also counted against the key's limits.
  *
  * @param input one event, or up to 1,000
- * @throws InvalidInputError a field is malformed, or `at` lies more than 35 days back or 5 minutes ahead
+ * @throws InvalidInputError (paths are `events.3.at`, of a single event `at`) a field is malformed, or `at` lies more than 35 days back or 5 minutes ahead
  * @throws KeyNotFoundError a key does not exist, or this caller may not know of it; nothing is counted
  * @throws RateLimitedError `details.reason: "ledger_full"`: the database takes nothing and the memory bound is reached
  */
 export async function recordUsage(scope: Scope, input: UsageEvent | UsageEvent[]): Promise<void> {
   const now = scope.core.clock.now();
-  const reported = parseInput(usageEvents, input);
+  const reported = parseEvents(input);
   const times = reported.map((event) => event.at ?? now);
-  requireTimes(times, now);
+  requireTimes(times, now, Array.isArray(input));
 
   const keys = await findKeys(scope, [...new Set(reported.map((event) => event.keyId))], "usage:write");
   const events = reported.map((event, index): LedgerEvent => {
@@ -81,10 +82,16 @@ async function countAgainstLimits(scope: Scope, events: readonly LedgerEvent[]):
   );
 }
 
+/** Not by the union of both shapes: it could only say that neither fits, and not which field of which event is wrong. */
+function parseEvents(input: unknown): z.output<typeof usageEventList> {
+  return Array.isArray(input) ? parseInput(eventList, { events: input }).events : [parseInput(usageEvent, input)];
+}
+const eventList = z.strictObject({ events: usageEventList });
+
 /** Every event that is out of time, not only the first. */
-function requireTimes(times: readonly Date[], now: Date): void {
+function requireTimes(times: readonly Date[], now: Date, several: boolean): void {
   const issues = times.flatMap((at, index): InputIssue[] => {
-    const path = `events.${index}.at`;
+    const path = several ? `events.${index}.at` : "at";
     if (at.getTime() < now.getTime() - oldestMs) return [{ path, message: "lies more than 35 days back; older usage is not taken" }];
     if (at.getTime() > now.getTime() + aheadMs) return [{ path, message: "lies more than 5 minutes ahead; check the clock" }];
     return [];

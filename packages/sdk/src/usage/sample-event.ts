@@ -1,9 +1,6 @@
-/** For tests: an event that the ledger takes, and a logger that says nothing. */
-import type { Logger } from "../byok.ts";
+/** For tests: an event that the ledger takes. */
 import { newId } from "../ids.ts";
 import type { LedgerEvent } from "./ledger.ts";
-
-export const quiet: Logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
 /** A priced chat call of this moment: 3 tokens in, 4 out, 5 nanodollars. */
 export function sampleEvent(ownerId: string, fields: Partial<LedgerEvent> = {}): LedgerEvent {
