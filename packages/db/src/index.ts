@@ -15,6 +15,7 @@ export {
 } from "./connect.ts";
 export type { NamedStatement } from "./connections.ts";
 export { ConstraintViolation, DatabaseError, DatabaseUnavailableError, translateFailure, type ConstraintKind } from "./failures.ts";
+export { startJobRunner, type JobHelpers, type JobRunner, type JobRunnerOptions, type JobTask } from "./jobs.ts";
 export { schemaVersion, type Installation } from "./migrate.ts";
 export { ensurePartitions } from "./partitions.ts";
 export type { TenantScope } from "./scope.ts";
