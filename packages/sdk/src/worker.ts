@@ -10,7 +10,7 @@ export interface WorkerOptions {
 
 /** A worker at work. Any number of them can run; each job is done once. */
 export interface Worker extends AsyncDisposable {
-  /** Takes no further job and lets those under way end. */
+  /** Takes no further job and lets those under way end. Twice is once. */
   stop(): Promise<void>;
 }
 
@@ -22,5 +22,7 @@ export async function startWorker(manager: BYOKManager, options: WorkerOptions =
     schedule,
     onError: ({ task, message }) => core.logger.warn({ task, reason: message }, "a job failed and will be tried again"),
   });
-  return { stop: () => runner.stop(), [Symbol.asyncDispose]: () => runner.stop() };
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= runner.stop());
+  return { stop, [Symbol.asyncDispose]: stop };
 }
