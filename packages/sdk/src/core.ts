@@ -1,6 +1,7 @@
 import type { Database } from "@stack-2025/byok-db";
 import type { ProviderType } from "@stack-2025/byok-providers";
-import type { Logger } from "./byok.ts";
+import type { Logger, OwnerOrUser } from "./byok.ts";
+import type { OwnerRef } from "./owners.ts";
 import type { Clock } from "./clock.ts";
 import type { Keyring } from "./custody/keyring.ts";
 import type { Resolver } from "./use/resolve.ts";
@@ -22,6 +23,8 @@ export interface Core {
   readonly logger: Logger;
   /** Work beside a call: it is waited for at close, and its failure is logged, never thrown. */
   background(work: Promise<unknown>): void;
+  /** The owner as the database keys it. @throws InvalidInputError */
+  ownerRef(owner: OwnerOrUser): OwnerRef;
   /** An operator's endpoint in place of the vendor's origin, without the version segment. */
   baseUrl(provider: ProviderType): string | undefined;
 }

@@ -10,6 +10,7 @@ import type { Core } from "./core.ts";
 import { openKeyring } from "./custody/keyring.ts";
 import { createLimiter } from "./limits/limiter.ts";
 import { publicError } from "./public-error.ts";
+import { rememberingOwnerRef } from "./owners.ts";
 import { silentLogger } from "./silent-logger.ts";
 import type { Access, Scope } from "./scope.ts";
 import { createLedger } from "./usage/ledger.ts";
@@ -219,6 +220,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   const core: Core = {
     database, keyring, resolver, limiter, ledger, transport, clock, logger,
     parked: new Parked(),
+    ownerRef: rememberingOwnerRef(database.installation.id),
     baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
     background(promise) {
       const quiet = promise

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { parseInput, owner as ownerSchema, type Owner } from "./schema.ts";
 import type { OwnerOrUser } from "./byok.ts";
 
@@ -16,6 +17,22 @@ export function ownerRef(installationId: string, owner: OwnerOrUser): OwnerRef {
   const kind = parsed.userId !== undefined ? "user" : parsed.organizationId !== undefined ? "organization" : "system";
   const externalId = parsed.userId ?? parsed.organizationId ?? "system";
   return { id: ownerId(installationId, kind, externalId), kind, externalId };
+}
+
+/** Owners that come again and again, by the bare string that names a user. */
+const refsHeld = 100_000;
+
+/** Makes `ownerRef` for one installation, which remembers the users that it has seen. */
+export function rememberingOwnerRef(installationId: string): (owner: OwnerOrUser) => OwnerRef {
+  const held = new LRUCache<string, OwnerRef>({ max: refsHeld });
+  return (owner) => {
+    if (typeof owner !== "string") return ownerRef(installationId, owner);
+    const known = held.get(owner);
+    if (known) return known;
+    const ref = ownerRef(installationId, owner);
+    held.set(owner, ref);
+    return ref;
+  };
 }
 
 /** RFC 9562 version 8: our own bits, here the head of a SHA-256 over length-prefixed parts. */

@@ -7,7 +7,6 @@ import { addKey } from "./keys/add.ts";
 import { getKey, listKeys } from "./keys/read.ts";
 import { testKey } from "./keys/test-key.ts";
 import { deleteKey, updateKey } from "./keys/update.ts";
-import { ownerRef } from "./owners.ts";
 import { publicError } from "./public-error.ts";
 import type { Scope } from "./scope.ts";
 import { recordUsage } from "./usage/record.ts";
@@ -72,7 +71,7 @@ export abstract class View implements BYOK {
     const asked = checked(options);
     const begin = async () => {
       const scope = await this.scope();
-      const ref = ownerRef(scope.core.database.installation.id, owner);
+      const ref = scope.core.ownerRef(owner);
       await requireUse(scope, ref, "keys:use");
       return { scope, owner: ref };
     };

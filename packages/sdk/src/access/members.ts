@@ -2,7 +2,6 @@ import { ConflictError } from "@stack-2025/byok-crypto";
 import { appendAudit } from "../audit/append.ts";
 import type { Member, Role } from "../byok.ts";
 import { ensureOwner } from "../keys/store.ts";
-import { ownerRef } from "../owners.ts";
 import { parseInput, removeMemberInput, setMemberInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { markChanged } from "../use/changes.ts";
@@ -12,8 +11,8 @@ import { requireOwner } from "./permissions.ts";
 export async function setMember(scope: Scope, given: { organizationId: string; userId: string; role: Role }): Promise<void> {
   const { core } = scope;
   const { organizationId, userId, role } = parseInput(setMemberInput, given);
-  const organization = ownerRef(core.database.installation.id, { organizationId });
-  const user = ownerRef(core.database.installation.id, { userId });
+  const organization = core.ownerRef({ organizationId });
+  const user = core.ownerRef({ userId });
   await requireOwner(scope, organization, "members:write");
   await core.database.inTenant({ owners: [organization.id, user.id] }, async (trx) => {
     await ensureOwner(trx, organization);
@@ -36,8 +35,8 @@ export async function setMember(scope: Scope, given: { organizationId: string; u
 export async function removeMember(scope: Scope, given: { organizationId: string; userId: string }): Promise<void> {
   const { core } = scope;
   const { organizationId, userId } = parseInput(removeMemberInput, given);
-  const organization = ownerRef(core.database.installation.id, { organizationId });
-  const user = ownerRef(core.database.installation.id, { userId });
+  const organization = core.ownerRef({ organizationId });
+  const user = core.ownerRef({ userId });
   await requireOwner(scope, organization, "members:write");
   await core.database.inTenant({ owners: [organization.id, user.id] }, async (trx) => {
     const members = await trx.selectFrom("members").select(["user_owner_id", "role"]).where("owner_id", "=", organization.id).forUpdate().execute();
@@ -54,7 +53,7 @@ export async function removeMember(scope: Scope, given: { organizationId: string
 /** The members, longest first. */
 export async function listMembers(scope: Scope, organizationId: string): Promise<Member[]> {
   const { core } = scope;
-  const organization = ownerRef(core.database.installation.id, { organizationId });
+  const organization = core.ownerRef({ organizationId });
   await requireOwner(scope, organization, "members:read");
   const rows = await core.database.inTenant({ owners: [organization.id] }, (trx) =>
     trx.selectFrom("members").select(["user_id", "role", "since"]).where("owner_id", "=", organization.id).orderBy("since").orderBy("user_id").execute(),

@@ -7,7 +7,7 @@ import { requireOwner } from "../access/permissions.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { AddKey, KeyRecord } from "../byok.ts";
 import { newId } from "../ids.ts";
-import { ownerRef, type OwnerRef } from "../owners.ts";
+import type { OwnerRef } from "../owners.ts";
 import { addKeyInput, parseInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { markChanged } from "../use/changes.ts";
@@ -33,7 +33,7 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
   const { core } = scope;
   const input = parseInput(addKeyInput, given);
   const { userId, organizationId } = input;
-  const owner = ownerRef(core.database.installation.id, userId !== undefined ? { userId } : organizationId !== undefined ? { organizationId } : { system: true });
+  const owner = core.ownerRef(userId !== undefined ? { userId } : organizationId !== undefined ? { organizationId } : { system: true });
   await requireOwner(scope, owner, "keys:write");
   requireFuture(input.expiresAt, core.clock.now());
   const provider = providerFor(input.provider);

@@ -2,7 +2,6 @@ import canonicalize from "canonicalize";
 import { InvalidInputError } from "@stack-2025/byok-crypto";
 import { requireOwner } from "../access/permissions.ts";
 import type { KeyRecord, ListKeysFilter, OwnerOrUser, Page } from "../byok.ts";
-import { ownerRef } from "../owners.ts";
 import { page } from "../page.ts";
 import { listKeysFilter, parseInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
@@ -28,7 +27,7 @@ const defaultPage = 100;
 /** The owner's own keys, oldest first; never an organization's for a user. @throws InvalidInputError a forged or foreign cursor */
 export async function listKeys(scope: Scope, owner: OwnerOrUser, given: ListKeysFilter = {}): Promise<Page<KeyRecord>> {
   const { core } = scope;
-  const ref = ownerRef(core.database.installation.id, owner);
+  const ref = core.ownerRef(owner);
   const { cursor, limit = defaultPage, ...filter } = parseInput(listKeysFilter, given);
   await requireOwner(scope, ref, "keys:read");
   const now = core.clock.now();

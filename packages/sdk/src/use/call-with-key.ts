@@ -1,6 +1,5 @@
 import { providerFor, type MeteredUsage, type ProviderType, type VendorAnswer } from "@stack-2025/byok-providers";
 import type { ActiveKey, Attempt, OwnerOrUser, UsageEvent, UseOptions } from "../byok.ts";
-import { ownerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { checked, requireUse } from "./get-active-key.ts";
 import { settle } from "./settle.ts";
@@ -17,7 +16,7 @@ export async function callWithKey<P extends ProviderType, T>(
   use: (key: ActiveKey<P>, attempt: Attempt) => Promise<T>,
   given?: UseOptions,
 ): Promise<T> {
-  const ref = ownerRef(scope.core.database.installation.id, owner);
+  const ref = scope.core.ownerRef(owner);
   const options = checked(given);
   const folder = providerFor(provider);
   await requireUse(scope, ref, scope.access.kind === "token" ? "keys:reveal" : "keys:use");

@@ -2,7 +2,7 @@ import { providerFor, type ProviderConfig, type ProviderType } from "@stack-2025
 import { requireOwner } from "../access/permissions.ts";
 import { auditReveal } from "../access/reveal.ts";
 import type { ActiveKey, OwnerOrUser, UseOptions } from "../byok.ts";
-import { ownerRef, type OwnerRef } from "../owners.ts";
+import type { OwnerRef } from "../owners.ts";
 import { parseInput, useOptions } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import type { CandidateKey, Judged } from "./candidates.ts";
@@ -17,7 +17,7 @@ import { candidates, spendsForTheOwner } from "./with-key.ts";
  * @throws KeyNotFoundError the owner has no key; otherwise the error of the best candidate, with every candidate's reason
  */
 export async function getActiveKey<P extends ProviderType>(scope: Scope, owner: OwnerOrUser, provider: P, given?: UseOptions): Promise<ActiveKey<P>> {
-  const ref = ownerRef(scope.core.database.installation.id, owner);
+  const ref = scope.core.ownerRef(owner);
   const options = checked(given);
   providerFor(provider);
   await requireUse(scope, ref, scope.access.kind === "token" ? "keys:reveal" : "keys:use");
@@ -35,13 +35,13 @@ export async function getProviderConfig<P extends ProviderType>(scope: Scope, ow
 }
 
 /** The options, with their defaults. A signal passes as it is. @throws InvalidInputError */
-export function checked(given: UseOptions | undefined): UseOptions & ReturnType<typeof defaults> {
-  if (given === undefined) return defaults();
+export function checked(given: UseOptions | undefined): UseOptions & typeof defaults {
+  if (given === undefined) return defaults;
   const { signal, ...options } = given;
   return { ...parseInput(useOptions, options), ...(signal && { signal }) };
 }
 
-const defaults = () => parseInput(useOptions, {});
+const defaults = Object.freeze(parseInput(useOptions, {}));
 
 /** @throws PermissionDeniedError the caller may not use this owner's keys */
 export async function requireUse(scope: Scope, owner: OwnerRef, action: "keys:use" | "keys:reveal"): Promise<void> {
