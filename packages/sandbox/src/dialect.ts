@@ -1,14 +1,17 @@
 // What a vendor is to the sandbox: where its key stands, which routes it has, and its words for each refusal. A dialect is
 // functions from a call to an answer; it never touches a socket, so a new vendor is a folder and one line in dialects.ts.
 import type { Fault } from "./fault.ts";
-import type { Usage } from "./ledger.ts";
+import type { Turn, Usage } from "./ledger.ts";
+import type { Vault } from "./vault.ts";
 
 export interface Credential {
-  /** What scripts and the ledger call this key. */
+  /** What scripts and the ledger call this key: the key, or a service account's e-mail address. */
   readonly key: string;
   /** Other names that a script may use, such as Twilio's `username:password`. */
   readonly aliases: readonly string[];
-  /** Twilio's account or API key SID; empty elsewhere. */
+  /** What the request brought where it is not the key itself: an access token, a client secret, a signed assertion. */
+  readonly presented?: string;
+  /** Twilio's account or API key SID; at Google's token endpoint the id of the key that signed; empty elsewhere. */
   readonly username: string;
   /** Which header brought it, where a vendor takes several. */
   readonly header: string;
@@ -16,24 +19,32 @@ export interface Credential {
   readonly wellFormed: boolean;
 }
 
-/** One request, read whole. */
-export interface Call {
+/** One request as it came, read whole. */
+export interface Arrival {
   readonly method: string;
   /** Without the sandbox's prefix and without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  readonly at: Date;
+  /** Who may present what on whose behalf. */
+  readonly vault: Vault;
+}
+
+/** A request, and what the sandbox found out about it. */
+export interface Call extends Arrival {
   readonly credential: Credential;
   /** What the route's pattern captured, decoded. */
   readonly params: readonly string[];
   /** Whether the vendor bills or limits this route. */
   readonly paid: boolean;
   readonly fault: Fault;
-  readonly at: Date;
   /** The number of this call in the sandbox's life, from 1: ids are made of it, so a run can be repeated. */
   readonly sequence: number;
   readonly requestId: string;
+  /** The sandbox's own address of this vendor, for answers that name one. */
+  readonly baseUrl: string;
   /** What this account has stored at the vendor. */
   readonly shelf: Shelf;
 }
@@ -66,6 +77,8 @@ export interface PlainAnswer extends AnswerHead {
   readonly usage?: Usage;
   /** Where the body is to be written in two. */
   readonly splitAt?: number;
+  /** What stands in the body instead when the vendor fails inside a 200, where it does such a thing. */
+  readonly failure?: string;
 }
 
 /** An event of a stream as it goes over the wire, and what its reader knows of usage from then on. */
@@ -83,22 +96,60 @@ export interface StreamAnswer extends AnswerHead {
 export type Answer = PlainAnswer | StreamAnswer;
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "DELETE" | "PATCH" | "PUT";
   /** Matches the whole path; what it captures becomes `params`. */
   readonly path: RegExp;
   readonly paid: boolean;
+  /** Answers without a key, too. */
+  readonly open?: true;
+  /** Where a key is turned into a token: of its script it meets `invalid` and `revoked` only, and uses no step up. */
+  readonly exchange?: true;
   readonly answer: (call: Call) => Answer | Promise<Answer>;
+}
+
+/** One message of a WebSocket: a text is a text frame, a buffer a binary one. */
+export interface SocketEvent {
+  readonly data?: string | Buffer;
+  /** What its reader knows of usage from then on. */
+  readonly turn?: Turn;
+  /** Once the session names it in a message. */
+  readonly model?: string;
+  /** Ends the connection after `data`. */
+  readonly close?: { readonly code: number; readonly reason: string };
+}
+
+/**
+ * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it, to be sent after all that
+ * is still to be sent: so a later message can shorten an answer that is under way.
+ */
+export interface Session {
+  /** Which of the offered subprotocols the handshake takes. */
+  readonly protocol?: string;
+  /** On the handshake's answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly model?: string;
+  open(): Iterable<SocketEvent>;
+  hear(message: Buffer, binary: boolean): Iterable<SocketEvent>;
+  /** What the vendor sends when it fails inside the conversation. */
+  readonly failure: SocketEvent;
+}
+
+export interface SocketRoute {
+  /** Matches the whole path; what it captures becomes `params`. */
+  readonly path: RegExp;
+  /** A refusal is the handshake's answer. */
+  readonly open: (call: Call) => Session | PlainAnswer;
 }
 
 /** Faults that a vendor puts into words; the wire makes the others. */
 export type RefusalFault = Extract<
   Fault,
-  { kind: "invalid" | "revoked" | "no_quota" | "rate_limited" | "server_error" | "scoped" | "echo_key" }
+  { kind: "invalid" | "revoked" | "no_quota" | "rate_limited" | "server_error" | "scoped" | "test_credentials" | "echo_key" }
 >;
 
 export interface Dialect {
   /** Null when the request brings no key at all. */
-  credential(headers: Readonly<Record<string, string>>): Credential | null;
+  credential(arrival: Arrival): Credential | null;
   requestId(sequence: number): string;
   /** Whose shelf the call may use. */
   account(credential: Credential, path: string): string;
@@ -108,7 +159,12 @@ export interface Dialect {
   notFound(call: Call): Answer;
   methodNotAllowed(call: Call): Answer;
   tooLarge(call: Call): Answer;
+  /** A model that the path names. */
+  modelIn?(path: string): string | null;
+  /** A refusal of the key inside an open WebSocket, where the vendor words it so. */
+  refuseInside?(fault: RefusalFault, call: Call): Iterable<SocketEvent>;
   readonly routes: readonly Route[];
+  readonly sockets?: readonly SocketRoute[];
 }
 
 /** A body in JSON. */
@@ -119,6 +175,12 @@ export function json(status: number, headers: Readonly<Record<string, string>>, 
 /** A server-sent event; `name` null for vendors that only send data. */
 export function sse(name: string | null, data: unknown): string {
   return `${name === null ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`;
+}
+
+/** A 401 and the like, as a careless gateway before the vendor might word it: the whole key in a header and, cut in two, in the body. */
+export function echoing(answer: PlainAnswer, key: string): PlainAnswer {
+  const body = Buffer.from(answer.body);
+  return { ...answer, headers: { ...answer.headers, "x-received-key": key }, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
 }
 
 /** The page of the vendors' CDN when it finds nobody behind it. */

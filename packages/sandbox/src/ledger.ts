@@ -1,23 +1,66 @@
 // What the sandbox told, call by call, so that a test can compare it with what was metered elsewhere.
 // It holds keys and headers as they came: it is for tests, and leaves the process only through `published`.
 
-/** Tokens as the answer told them, in inclusive fields: cached and written tokens are inside input, reasoning is inside output. */
+/**
+ * What the answer told of usage. Tokens are in inclusive fields: cached, written and audio tokens are inside input, reasoning and
+ * audio ones inside output. The other fields are there only where the vendor bills by them.
+ */
 export interface Usage {
   inputTokens: number;
   outputTokens: number;
   cachedInputTokens: number;
   cacheWriteTokens: number;
   reasoningTokens: number;
-  /** Only where the vendor bills by duration. */
+  audioInputTokens?: number;
+  audioOutputTokens?: number;
   audioSeconds?: number;
+  /** Of speech. Counted by the sandbox where the vendor bills them and its answer is silent (Google, and OpenAI's tts-1). */
+  characters?: number;
+  /** Of a message; Telnyx says parts. */
+  segments?: number;
+  /** What the vendor itself says it charges, as a decimal. */
+  cost?: string;
+  currency?: string;
 }
+
+/** What one message of a WebSocket told. */
+export interface Turn {
+  /** `response`, `transcription` … */
+  kind: string;
+  /** When it is not the connection's. */
+  model?: string;
+  usage: Usage;
+}
+
+/** No tokens at all, to be spread under what is there. */
+export const noTokens: Readonly<Usage> = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 };
+
+/** Field by field; no vendor tells a cost by turns. */
+export function addUsage(one: Usage, other: Usage): Usage {
+  const sum: Usage = { ...one };
+  for (const field of summed) {
+    const more = other[field];
+    if (more !== undefined) sum[field] = (sum[field] ?? 0) + more;
+  }
+  return sum;
+}
+
+const summed = [
+  "inputTokens", "outputTokens", "cachedInputTokens", "cacheWriteTokens", "reasoningTokens", "audioInputTokens", "audioOutputTokens", "audioSeconds",
+  "characters", "segments",
+] as const;
 
 /** One call, from its first byte on. While it is under way, `status` may be 0 and `finished` is false. */
 export interface LedgerEntry {
   id: string;
   provider: string;
-  /** The API key; with Twilio the password (auth token or API key secret). Empty when the call brought none. */
+  /**
+   * The API key; with Twilio the password (auth token or API key secret); with a service account its e-mail address. A call that
+   * came with a token is its issuer's. Empty when the call brought none.
+   */
   key: string;
+  /** The access token, client secret or assertion that stood where the key would have; empty when the key itself did. */
+  presented: string;
   /** Enough of the key to recognise it: its first three and last four characters. */
   keyHint: string;
   method: string;
@@ -27,16 +70,20 @@ export interface LedgerEntry {
   query: string;
   model: string | null;
   at: Date;
-  /** 0 until an answer began, and for good when none ever did. */
+  /** When the call was over, by the sandbox's clock; null while it is under way. */
+  endedAt: Date | null;
+  /** 0 until an answer began, and for good when none ever did. 101 for an open WebSocket. */
   status: number;
   stream: boolean;
-  /** The answer was sent whole. */
+  /** The answer was sent whole; a WebSocket was closed, not dropped. */
   finished: boolean;
   requestHeaders: Record<string, string>;
-  /** The first 64 KiB. */
+  /** The first 64 KiB. Of a WebSocket, the client's texts, one a line. */
   requestBody: string;
-  /** Exactly what the client was told, so far or in the end; null when the answer named no usage. */
+  /** Exactly what the client was told, so far or in the end; null when the answer named no usage. Of a WebSocket, the sum of its turns. */
   usage: Usage | null;
+  /** What the messages of a WebSocket told, one by one; empty for a call. */
+  turns: Turn[];
   /** The client went away before the answer was whole. */
   aborted: boolean;
   vendorRequestId: string;
@@ -107,14 +154,15 @@ export class LedgerBook implements Ledger {
   }
 }
 
-/** An entry fit to be read by other processes: wherever the key stood, its hint stands. */
-export type PublishedEntry = Omit<LedgerEntry, "key">;
+/** An entry fit to be read by other processes: wherever the key or its token stood, the key's hint stands. */
+export type PublishedEntry = Omit<LedgerEntry, "key" | "presented">;
 
-const credentialHeaders = new Set(["authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"]);
+const credentialHeaders = new Set(["authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "sec-websocket-protocol"]);
 
 export function published(entry: LedgerEntry): PublishedEntry {
-  const { key, ...rest } = entry;
-  const withoutKey = (text: string): string => (key === "" ? text : text.replaceAll(key, entry.keyHint));
+  const { key, presented, ...rest } = entry;
+  const secrets = [presented, key].filter((secret) => secret !== "");
+  const withoutKey = (text: string): string => secrets.reduce((left, secret) => left.replaceAll(secret, entry.keyHint), text);
   const requestHeaders = Object.fromEntries(
     Object.entries(entry.requestHeaders).map(([name, value]) => [name, credentialHeaders.has(name) ? entry.keyHint : withoutKey(value)]),
   );

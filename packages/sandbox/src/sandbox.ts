@@ -1,12 +1,15 @@
 // Starts the vendors' stand-in: one HTTP server on the loopback, a prefix a vendor, and this process's hold on it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { serveControl } from "./control.ts";
 import type { Dialect } from "./dialect.ts";
 import { dialects, type SandboxProvider } from "./dialects.ts";
 import { type Fault, parseFaults } from "./fault.ts";
 import { type Ledger, LedgerBook } from "./ledger.ts";
 import { ScriptBook } from "./script-book.ts";
-import { type Memory, serveCall } from "./serve-call.ts";
+import { type Asked, type Memory, serveCall } from "./serve-call.ts";
+import { serveSocket } from "./serve-socket.ts";
+import { type ServiceAccountFile, type ServiceAccountOptions, Vault } from "./vault.ts";
 
 export interface SandboxOptions {
   /** 0, the default, takes a free one. */
@@ -25,14 +28,20 @@ export interface Sandbox extends AsyncDisposable {
   baseUrl(provider: SandboxProvider): string;
   /**
    * What this key meets from its next call on, call by call; the last fault stays. Without faults the script ends. With Twilio
-   * the key is the password, or `username:password`.
+   * the key is the password, or `username:password`; of a service account it is the e-mail address or the private key, and its
+   * `private_key_id` names what happens at the token endpoint alone.
    *
    * @throws TypeError when a fault is none
    */
   script(key: string, ...faults: Fault[]): void;
+  /**
+   * A fresh service account of Google's, whose `token_uri` is this sandbox's. Only accounts made here may sign in. The first one
+   * makes the key pair that all share, which takes a moment.
+   */
+  serviceAccount(options?: ServiceAccountOptions): ServiceAccountFile;
   /** Everything told. */
   readonly ledger: Ledger;
-  /** Forgets scripts, the ledger, what accounts stored, and counts ids from one again. Calls under way go on. */
+  /** Forgets scripts, the ledger, what accounts stored, and counts ids from one again. Calls under way go on; service accounts and tokens stay. */
   reset(): void;
   /** Drops every connection, also those that hang, and forgets everything. */
   close(): Promise<void>;
@@ -46,28 +55,41 @@ export interface Sandbox extends AsyncDisposable {
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const host = options.host ?? "127.0.0.1";
   const memory: Memory = {
-    scripts: new ScriptBook(), ledger: new LedgerBook(), shelves: new Map(), now: options.now ?? (() => new Date()), sequence: 0,
+    scripts: new ScriptBook(), ledger: new LedgerBook(), shelves: new Map(), vault: new Vault(), now: options.now ?? (() => new Date()), url: "",
+    sequence: 0,
   };
+  // Upgraded connections are the server's no more: it would neither count nor close them.
+  const upgraded = new Set<Socket>();
   const reset = (): void => {
     memory.scripts.clear();
     memory.ledger.clear();
     memory.shelves.clear();
     memory.sequence = 0;
   };
+  // A mistake of the sandbox's own must not look like a fault that somebody asked for.
+  const failed = (error: unknown, connection: { destroy(): unknown }): void => {
+    process.emitWarning(error instanceof Error ? error : String(error));
+    connection.destroy();
+  };
   const server = createServer((request, response) => {
-    serve(memory, reset, request, response).catch((error: unknown) => {
-      // A mistake of the sandbox's own must not look like a fault that somebody asked for.
-      process.emitWarning(error instanceof Error ? error : String(error));
-      response.destroy();
-    });
+    serve(memory, reset, request, response).catch((error: unknown) => failed(error, response));
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    // A connection that breaks is noticed by its closing.
+    socket.on("error", () => socket.destroy());
+    upgrade(memory, request, socket, head).catch((error: unknown) => failed(error, socket));
   });
   const port = await listen(server, options.port ?? 0, host);
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  memory.url = url;
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
     server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
     await closed;
     await memory.ledger.whenSettled();
     reset();
@@ -76,6 +98,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     url,
     ledger: memory.ledger,
     baseUrl: (provider) => `${url}/${provider}`,
+    serviceAccount: (account = {}) => memory.vault.makeServiceAccount(account, `${url}/vertex/token`),
     script: (key, ...faults) => memory.scripts.write(key, parseFaults(faults)),
     reset,
     close,
@@ -86,17 +109,27 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 async function serve(memory: Memory, reset: () => void, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const address = addressOf(request);
   if (address.pathname === "/_sandbox" || address.pathname.startsWith("/_sandbox/")) return serveControl(memory, reset, request, response, address);
-  const [, provider = "", rest = ""] = /^\/([^/]*)(.*)$/s.exec(address.pathname) ?? [];
+  const asked = vendorAsked(request, address);
+  if (asked !== null) return serveCall(memory, asked, response);
+  request.resume();
+  response.writeHead(address.pathname === "/" ? 200 : 404, { "content-type": "text/plain; charset=utf-8" });
+  response.end(`The byok sandbox stands for ${Object.keys(dialects).map((name) => `/${name}`).join(", ")}. Its ledger is at /_sandbox/ledger.\n`);
+}
+
+async function upgrade(memory: Memory, request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  const asked = vendorAsked(request, addressOf(request));
+  if (asked === null) socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  else await serveSocket(memory, asked, socket, head);
+}
+
+/** Which vendor a request is for, with the sandbox's prefix taken off its address; null for none that it stands for. */
+function vendorAsked(request: IncomingMessage, whole: URL): Asked | null {
+  const [, provider = "", rest = ""] = /^\/([^/]*)(.*)$/s.exec(whole.pathname) ?? [];
   const dialect = dialectNamed(provider);
-  if (dialect === undefined) {
-    request.resume();
-    const known = provider === "";
-    response.writeHead(known ? 200 : 404, { "content-type": "text/plain; charset=utf-8" });
-    response.end(`The byok sandbox stands for ${Object.keys(dialects).map((name) => `/${name}`).join(", ")}. Its ledger is at /_sandbox/ledger.\n`);
-    return;
-  }
+  if (dialect === undefined) return null;
+  const address = new URL(whole);
   address.pathname = rest === "" ? "/" : rest;
-  await serveCall(memory, provider, dialect, request, response, address);
+  return { provider, dialect, request, address };
 }
 
 function dialectNamed(name: string): Dialect | undefined {

@@ -23,6 +23,7 @@ const wordedScripts: Readonly<Record<string, WordedScript>> = {
   hang: { faults: [{ kind: "hang" }], paidOnly: true },
   reset: { faults: [{ kind: "reset" }], paidOnly: true },
   echo: { faults: [{ kind: "echo_key" }], paidOnly: true },
+  testcreds: { faults: [{ kind: "test_credentials" }], paidOnly: false },
 };
 
 const words = Object.keys(wordedScripts).join("|");
@@ -58,6 +59,16 @@ export class ScriptBook {
     if (worded === undefined) return undefined;
     if (worded.paidOnly && !paid) return worded.faults[0]?.kind === "no_quota" ? worded.faults[0] : { kind: "ok" };
     return this.#step(key, worded.faults, paid);
+  }
+
+  /** What `next` would say of a call that is free, without using a step up. */
+  peek(names: readonly string[]): Fault | undefined {
+    for (const name of names) {
+      const faults = this.#scripts.get(name);
+      if (faults !== undefined) return faults[Math.min(this.#met.get(name) ?? 0, faults.length - 1)];
+    }
+    const worded = scriptInText(names[0] ?? "");
+    return worded?.paidOnly === false ? worded.faults[0] : undefined;
   }
 
   clear(): void {

@@ -1,15 +1,16 @@
 // The story of one call to a vendor: who asks, what they meet, what they are told. Everything vendors do alike is decided here.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer, Call, Credential, Dialect, Route, Shelf } from "./dialect.ts";
+import type { Answer, Arrival, Call, Credential, Dialect, Route, Shelf } from "./dialect.ts";
 import { jsonBody } from "./dialect.ts";
 import type { Fault } from "./fault.ts";
 import type { LedgerBook, LedgerEntry } from "./ledger.ts";
 import { hintOf } from "./ledger.ts";
 import type { ScriptBook } from "./script-book.ts";
 import { hang, ReaderGone, tell } from "./tell.ts";
+import type { Vault } from "./vault.ts";
 
 /** As much of a request's body as the ledger keeps. */
-const ledgerBodyBytes = 64 * 1024;
+export const ledgerBodyBytes = 64 * 1024;
 /** The largest body that is taken. */
 const mostBodyBytes = 32 * 1024 * 1024;
 
@@ -21,79 +22,144 @@ export interface Memory {
   readonly ledger: LedgerBook;
   /** What accounts have stored, by vendor and account. */
   readonly shelves: Map<string, Shelf>;
+  readonly vault: Vault;
   readonly now: () => Date;
+  /** `http://127.0.0.1:PORT` */
+  url: string;
   sequence: number;
 }
 
-/** Answers one request that came for `provider`, with the sandbox's prefix already taken off its address. */
-export async function serveCall(
-  memory: Memory, provider: string, dialect: Dialect, request: IncomingMessage, response: ServerResponse, address: URL,
-): Promise<void> {
-  memory.sequence += 1;
-  const sequence = memory.sequence;
-  const headers = flatHeaders(request);
-  const credential = dialect.credential(headers);
-  const requestId = dialect.requestId(sequence);
-  const entry: LedgerEntry = {
-    id: `call_${sequence}`, provider, key: credential?.key ?? "", keyHint: hintOf(credential?.key ?? ""), method: request.method ?? "GET",
-    path: address.pathname, query: address.search, model: null, at: memory.now(), status: 0, stream: false, finished: false,
-    requestHeaders: headers, requestBody: "", usage: null, aborted: false, vendorRequestId: requestId,
-  };
+/** A vendor, and a request for it with the sandbox's prefix already taken off its address. */
+export interface Asked {
+  readonly provider: string;
+  readonly dialect: Dialect;
+  readonly request: IncomingMessage;
+  readonly address: URL;
+}
+
+/** Answers one request over HTTP. */
+export async function serveCall(memory: Memory, asked: Asked, response: ServerResponse): Promise<void> {
+  const { dialect, request } = asked;
+  const entry = openEntry(memory, asked);
   const gone = new AbortController();
   response.once("close", () => gone.abort());
-  memory.ledger.open(entry);
   try {
     const body = await readBody(request);
-    entry.requestBody = (body ?? Buffer.alloc(0)).subarray(0, ledgerBodyBytes).toString("utf8");
-    entry.model = modelNamed(headers, body);
     const route = dialect.routes.find((each) => each.method === entry.method && each.path.test(entry.path));
-    const paid = route?.paid ?? false;
-    const fault = faultFor(memory.scripts, credential, paid);
-    const call: Call = {
-      method: entry.method, path: entry.path, query: address.searchParams, headers, body: body ?? Buffer.alloc(0),
-      credential: credential ?? nobody, params: paramsOf(route, entry.path), paid, fault, at: entry.at, sequence, requestId,
-      shelf: shelfFor(memory, provider, credential === null ? "" : dialect.account(credential, entry.path)),
-    };
-    if (fault.kind === "hang") await hang(gone.signal);
-    if (fault.kind === "reset") {
+    const call = arrive(memory, asked, entry, body ?? Buffer.alloc(0), route ?? null);
+    if (call.fault.kind === "hang") await hang(gone.signal);
+    if (call.fault.kind === "reset") {
       request.socket.resetAndDestroy();
       return;
     }
-    const answer = credential === null ? dialect.missingKey(call) : await answerTo(dialect, route, call, body === null);
-    await tell({ response, entry, fault, gone: gone.signal }, answer);
+    const keyless = isNobody(call) && route?.open !== true;
+    const answer = keyless ? dialect.missingKey(call) : await answerTo(dialect, route, call, body === null);
+    await tell({ response, entry, fault: call.fault, gone: gone.signal }, answer);
   } catch (error) {
     if (!(error instanceof ReaderGone)) throw error;
     entry.aborted = true;
   } finally {
+    entry.endedAt = memory.now();
     memory.ledger.settle();
   }
 }
 
+/** Opens the request's entry in the ledger, which has to be settled. */
+export function openEntry(memory: Memory, asked: Asked): LedgerEntry {
+  const { provider, dialect, request, address } = asked;
+  memory.sequence += 1;
+  const entry: LedgerEntry = {
+    id: `call_${memory.sequence}`, provider, key: "", presented: "", keyHint: hintOf(""), method: request.method ?? "GET", path: address.pathname,
+    query: address.search, model: dialect.modelIn?.(address.pathname) ?? null, at: memory.now(), endedAt: null, status: 0, stream: false,
+    finished: false, requestHeaders: flatHeaders(request), requestBody: "", usage: null, turns: [], aborted: false,
+    vendorRequestId: dialect.requestId(memory.sequence),
+  };
+  noteCredential(entry, dialect.credential(arrivalOf(memory, asked, entry, Buffer.alloc(0))));
+  memory.ledger.open(entry);
+  return entry;
+}
+
+/** Finds out who calls and what they meet, and notes it. `route` is null where the vendor has none for it. */
+export function arrive(
+  memory: Memory, asked: Asked, entry: LedgerEntry, body: Buffer, route: Pick<Route, "path" | "paid" | "exchange"> | null,
+): Call {
+  const { provider, dialect } = asked;
+  const arrival = arrivalOf(memory, asked, entry, body);
+  const credential = dialect.credential(arrival);
+  noteCredential(entry, credential);
+  entry.requestBody = body.subarray(0, ledgerBodyBytes).toString("utf8");
+  entry.model = modelNamed(entry.requestHeaders, body) ?? entry.model;
+  return {
+    ...arrival, credential: credential ?? nobody, params: paramsOf(route, entry.path), paid: route?.paid ?? false,
+    fault: faultFor(memory.scripts, credential, route), sequence: sequenceOf(entry), requestId: entry.vendorRequestId,
+    baseUrl: `${memory.url}/${provider}`, shelf: shelfFor(memory, provider, credential === null ? "" : dialect.account(credential, entry.path)),
+  };
+}
+
+/** Whether the request brought no key at all. */
+export function isNobody(call: Call): boolean {
+  return call.credential === nobody;
+}
+
+function arrivalOf(memory: Memory, { address }: Asked, entry: LedgerEntry, body: Buffer): Arrival {
+  const { method, path, requestHeaders: headers, at } = entry;
+  return { method, path, query: address.searchParams, headers, body, at, vault: memory.vault };
+}
+
+function noteCredential(entry: LedgerEntry, credential: Credential | null): void {
+  entry.key = credential?.key ?? "";
+  entry.presented = credential?.presented ?? "";
+  entry.keyHint = hintOf(entry.key);
+}
+
+function sequenceOf(entry: LedgerEntry): number {
+  return Number(entry.id.slice("call_".length));
+}
+
 async function answerTo(dialect: Dialect, route: Route | undefined, call: Call, tooLarge: boolean): Promise<Answer> {
+  const refusal = refusalOf(dialect, call);
+  if (refusal !== null) return refusal;
+  if (tooLarge) return dialect.tooLarge(call);
+  if (route !== undefined) return route.answer(call);
+  return dialect.routes.some((each) => each.path.test(call.path)) ? dialect.methodNotAllowed(call) : dialect.notFound(call);
+}
+
+/** What the fault makes of the call; null where it makes nothing of it, or where it is the wire's business. */
+export function refusalOf(dialect: Dialect, call: Call): Answer | null {
   const { fault } = call;
   switch (fault.kind) {
     case "redirect":
       return { status: 307, headers: { location: fault.location }, body: "" };
+    case "answer":
+      return { status: fault.status, headers: { "content-type": "application/json", ...lowerCase(fault.headers ?? {}) }, body: fault.body ?? "" };
     case "invalid":
     case "revoked":
     case "no_quota":
     case "rate_limited":
     case "server_error":
     case "scoped":
-    case "echo_key": {
-      const refusal = dialect.refuse(fault, call);
-      if (refusal !== null) return refusal;
-    }
+    case "test_credentials":
+    case "echo_key":
+      return dialect.refuse(fault, call);
+    default:
+      return null;
   }
-  if (tooLarge) return dialect.tooLarge(call);
-  if (route !== undefined) return route.answer(call);
-  return dialect.routes.some((each) => each.path.test(call.path)) ? dialect.methodNotAllowed(call) : dialect.notFound(call);
+}
+
+function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** A script decides; without one, a key that the vendor could never have issued is refused. */
-function faultFor(scripts: ScriptBook, credential: Credential | null, paid: boolean): Fault {
+function faultFor(scripts: ScriptBook, credential: Credential | null, route: Pick<Route, "paid" | "exchange"> | null): Fault {
   if (credential === null) return { kind: "ok" };
-  return scripts.next([credential.key, ...credential.aliases], paid) ?? { kind: credential.wellFormed ? "ok" : "invalid" };
+  const names = [credential.key, ...credential.aliases];
+  const otherwise: Fault = { kind: credential.wellFormed ? "ok" : "invalid" };
+  if (route?.exchange !== true) return scripts.next(names, route?.paid ?? false) ?? otherwise;
+  const own = scripts.next([credential.username], false);
+  if (own !== undefined) return own;
+  const fault = scripts.peek(names);
+  return fault?.kind === "invalid" || fault?.kind === "revoked" ? fault : otherwise;
 }
 
 function shelfFor(memory: Memory, provider: string, account: string): Shelf {
@@ -103,7 +169,7 @@ function shelfFor(memory: Memory, provider: string, account: string): Shelf {
   return shelf;
 }
 
-function paramsOf(route: Route | undefined, path: string): string[] {
+function paramsOf(route: Pick<Route, "path"> | null, path: string): string[] {
   return (route?.path.exec(path) ?? []).slice(1).map(decoded);
 }
 
@@ -140,8 +206,8 @@ function flatHeaders(request: IncomingMessage): Record<string, string> {
   return headers;
 }
 
-function modelNamed(headers: Readonly<Record<string, string>>, body: Buffer | null): string | null {
-  if (body === null || !(headers["content-type"] ?? "").includes("json")) return null;
+function modelNamed(headers: Readonly<Record<string, string>>, body: Buffer): string | null {
+  if (!(headers["content-type"] ?? "").includes("json")) return null;
   const model = jsonBody({ body })?.["model"];
   return typeof model === "string" ? model : null;
 }

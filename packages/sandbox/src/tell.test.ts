@@ -9,8 +9,8 @@ import { tell } from "./tell.ts";
 
 function blankEntry(): LedgerEntry {
   return {
-    id: "call_1", provider: "openai", key: "", keyHint: "", method: "GET", path: "/", query: "", model: null, at: new Date(0), status: 0, stream: false,
-    finished: false, requestHeaders: {}, requestBody: "", usage: null, aborted: false, vendorRequestId: "",
+    id: "call_1", provider: "openai", key: "", presented: "", keyHint: "", method: "GET", path: "/", query: "", model: null, at: new Date(0), status: 0, stream: false,
+    finished: false, requestHeaders: {}, requestBody: "", usage: null, turns: [], endedAt: null, aborted: false, vendorRequestId: "",
   };
 }
 

@@ -40,7 +40,8 @@ export async function hang(gone: AbortSignal): Promise<never> {
 
 async function tellWhole(telling: Telling, answer: PlainAnswer): Promise<void> {
   const { response, entry, fault, gone } = telling;
-  const body = Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(answer.body);
+  const told = fault.kind === "stream_error" ? (answer.failure ?? answer.body) : answer.body;
+  const body = Buffer.isBuffer(told) ? told : Buffer.from(told);
   begin(telling, answer, { "content-length": String(body.length) });
   if (fault.kind === "cut_stream") {
     await write(response, body.subarray(0, Math.floor(body.length / 2)), gone);
@@ -52,7 +53,7 @@ async function tellWhole(telling: Telling, answer: PlainAnswer): Promise<void> {
     await pause(splitPauseMs, gone);
     await write(response, body.subarray(answer.splitAt), gone);
   } else if (body.length > 0) await write(response, body, gone);
-  if (answer.usage !== undefined) entry.usage = { ...answer.usage };
+  if (answer.usage !== undefined && told === answer.body) entry.usage = { ...answer.usage };
   await finish(telling);
 }
 
@@ -112,7 +113,8 @@ async function write(response: ServerResponse, chunk: string | Buffer, gone: Abo
   });
 }
 
-async function pause(durationMs: number, gone: AbortSignal): Promise<void> {
+/** @throws ReaderGone */
+export async function pause(durationMs: number, gone: AbortSignal): Promise<void> {
   if (durationMs === 0) return;
   await sleep(durationMs, undefined, { signal: gone }).catch(() => {
     throw new ReaderGone();

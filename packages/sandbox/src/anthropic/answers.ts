@@ -1,7 +1,7 @@
 // The headers and refusals that Anthropic's routes share. Shapes and types: Anthropic's API reference, read 2026-11-24.
 import { accountOf } from "../account.ts";
 import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
-import { badGatewayPage, json } from "../dialect.ts";
+import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
 export function vendorHeaders(call: Call): Record<string, string> {
@@ -66,34 +66,27 @@ export function refuse(fault: RefusalFault, call: Call): Answer | null {
     case "revoked":
       return unknownKey(call);
     case "echo_key":
-      return echoing(call);
+      return echoing(unknownKey(call, `: ${call.credential.key}`), call.credential.key);
     case "no_quota":
       return call.paid ? badRequest(call, creditTooLow) : null;
     case "rate_limited":
       return rateLimited(call, Math.ceil(fault.retryAfterS ?? 1));
     case "server_error":
       return serverError(call, fault.status ?? 500);
+    case "scoped":
+      return /^\/v1\/models(\/|$)/.test(call.path) ? refusal(call, 403, "permission_error", notPermitted) : null;
+    case "test_credentials":
+      return null;
   }
-  fault satisfies { kind: "scoped" };
-  const message = "Your API key does not have permission to use the specified resource.";
-  return /^\/v1\/models(\/|$)/.test(call.path) ? refusal(call, 403, "permission_error", message) : null;
 }
 
+const notPermitted = "Your API key does not have permission to use the specified resource.";
 const creditTooLow =
   "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.";
 
-function unknownKey(call: Call): PlainAnswer {
+function unknownKey(call: Call, more = ""): PlainAnswer {
   const message = call.credential.header === "x-api-key" ? "invalid x-api-key" : "Invalid bearer token";
-  return json(401, { "request-id": call.requestId }, errorBody(call, "authentication_error", message));
-}
-
-/** The vendor itself repeats no key; this is what a careless gateway before it might say. */
-function echoing(call: Call): PlainAnswer {
-  const { key, header } = call.credential;
-  const said = `${header === "x-api-key" ? "invalid x-api-key" : "Invalid bearer token"}: ${key}`;
-  const answer = json(401, { "request-id": call.requestId, "x-received-key": key }, errorBody(call, "authentication_error", said));
-  const body = Buffer.from(answer.body);
-  return { ...answer, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
+  return json(401, { "request-id": call.requestId }, errorBody(call, "authentication_error", `${message}${more}`));
 }
 
 function rateLimited(call: Call, retryAfterS: number): PlainAnswer {

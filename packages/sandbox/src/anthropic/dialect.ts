@@ -1,6 +1,6 @@
 // Anthropic as the sandbox speaks it.
 import { accountOf } from "../account.ts";
-import type { Credential, Dialect } from "../dialect.ts";
+import type { Arrival, Credential, Dialect } from "../dialect.ts";
 import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
 import { countMessageTokens, createMessage } from "./messages.ts";
 import { getModel, listModels } from "./models.ts";
@@ -24,7 +24,7 @@ export const anthropic: Dialect = {
 };
 
 /** Both forms are in use: SDKs from 1.0 on send Bearer, older ones `x-api-key`. */
-function keyOf(headers: Readonly<Record<string, string>>): Credential | null {
+function keyOf({ headers }: Arrival): Credential | null {
   const own = headers["x-api-key"]?.trim();
   if (own !== undefined && own !== "") return described(own, "x-api-key");
   const bearer = /^bearer\s+(\S.*)$/i.exec(headers["authorization"] ?? "")?.[1]?.trim();

@@ -1,7 +1,7 @@
 // The headers and refusals that OpenAI's routes share. Shapes and codes: OpenAI's API reference and error guide, read 2026-11-24.
 import { accountOf } from "../account.ts";
 import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
-import { badGatewayPage, json } from "../dialect.ts";
+import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
 export function vendorHeaders(call: Call): Record<string, string> {
@@ -83,16 +83,18 @@ export function refuse(fault: RefusalFault, call: Call): Answer | null {
     case "revoked":
       return unknownKey(call, masked(call.credential.key));
     case "echo_key":
-      return echoing(call);
+      return echoing(unknownKey(call, call.credential.key), call.credential.key);
     case "no_quota":
       return call.paid ? refusal(call, 429, noQuota) : null;
     case "rate_limited":
       return rateLimited(call, fault.retryAfterS ?? 1);
     case "server_error":
       return serverError(call, fault.status ?? 500);
+    case "scoped":
+      return /^\/v1\/models(\/|$)/.test(call.path) ? json(403, vendorHeaders(call), { error: missingScope }) : null;
+    case "test_credentials":
+      return null;
   }
-  fault satisfies { kind: "scoped" };
-  return /^\/v1\/models(\/|$)/.test(call.path) ? json(403, vendorHeaders(call), { error: missingScope }) : null;
 }
 
 const noQuota: ErrorBody = {
@@ -116,13 +118,6 @@ function unknownKey(call: Call, shown: string): PlainAnswer {
     "x-request-id": call.requestId,
   };
   return json(401, headers, { error: { message, type: "invalid_request_error", param: null, code: "invalid_api_key" } });
-}
-
-function echoing(call: Call): PlainAnswer {
-  const { key } = call.credential;
-  const answer = unknownKey(call, key);
-  const body = Buffer.from(answer.body);
-  return { ...answer, headers: { ...answer.headers, "x-received-key": key }, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
 }
 
 function masked(key: string): string {

@@ -1,6 +1,6 @@
 // OpenAI as the sandbox speaks it.
 import { accountOf } from "../account.ts";
-import type { Credential, Dialect } from "../dialect.ts";
+import type { Arrival, Credential, Dialect } from "../dialect.ts";
 import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
 import { chatCompletion } from "./chat.ts";
 import { createEmbeddings } from "./embeddings.ts";
@@ -36,7 +36,7 @@ export const openai: Dialect = {
   ],
 };
 
-function bearer(headers: Readonly<Record<string, string>>): Credential | null {
+function bearer({ headers }: Arrival): Credential | null {
   const key = /^bearer\s+(\S.*)$/i.exec(headers["authorization"] ?? "")?.[1]?.trim();
   if (key === undefined) return null;
   return { key, aliases: [], username: "", header: "authorization", wellFormed: couldBeOurs(key) };

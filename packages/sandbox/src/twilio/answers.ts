@@ -1,6 +1,6 @@
 // The headers, refusals and forms that Twilio's routes share. Codes: Twilio's error dictionary, read 2026-11-24.
 import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
-import { badGatewayPage, json } from "../dialect.ts";
+import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
 function vendorHeaders(call: Call): Record<string, string> {
@@ -43,24 +43,23 @@ export function refuse(fault: RefusalFault, call: Call): Answer | null {
     case "revoked":
       return notAuthenticated(call);
     case "echo_key":
-      return echoing(call);
+      return echoing(refusal(call, 401, 20003, `Authenticate: ${call.credential.key}`), call.credential.key);
     case "no_quota":
       return call.paid ? refusal(call, 403, 20005, "Account not active") : null;
     case "rate_limited":
       return refusal(call, 429, 20429, "Too Many Requests", { "twilio-concurrent-requests": "101" });
     case "server_error":
       return serverError(call, fault.status ?? 500);
+    case "scoped":
+      return call.method === "GET" ? refusal(call, 401, 70051, "Authorization Failed") : null;
+    case "test_credentials":
+      return mayTest(call) ? null : refusal(call, 403, 20008, "Resource not accessible with Test Account Credentials");
   }
-  fault satisfies { kind: "scoped" };
-  return call.method === "GET" ? refusal(call, 401, 70051, "Authorization Failed") : null;
 }
 
-/** The vendor itself repeats no token; this is what a careless gateway before it might say. */
-function echoing(call: Call): PlainAnswer {
-  const { key } = call.credential;
-  const answer = refusal(call, 401, 20003, `Authenticate: ${key}`, { "x-received-key": key });
-  const body = Buffer.from(answer.body);
-  return { ...answer, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
+/** What test credentials open. */
+function mayTest(call: Call): boolean {
+  return call.method === "POST" && /\/(Messages|Calls|IncomingPhoneNumbers)\.json$/.test(call.path);
 }
 
 function serverError(call: Call, status: number): PlainAnswer {

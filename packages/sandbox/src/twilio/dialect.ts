@@ -1,5 +1,5 @@
 // Twilio as the sandbox speaks it: `api.twilio.com`, and the keys of `iam.twilio.com`, behind one address.
-import type { Answer, Call, Credential, Dialect, Route } from "../dialect.ts";
+import type { Answer, Arrival, Call, Credential, Dialect, Route } from "../dialect.ts";
 import { readAccount, readBalance } from "./account.ts";
 import { methodNotAllowed, notAuthenticated, notFound, pageOf, refuse, tooLarge } from "./answers.ts";
 import { listCalls, placeCall, readCall } from "./calls.ts";
@@ -61,7 +61,7 @@ function denied(call: Call, rights: Rights): Answer | null {
   return username === call.shelf.account ? null : notFound(call);
 }
 
-function basic(headers: Readonly<Record<string, string>>): Credential | null {
+function basic({ headers }: Arrival): Credential | null {
   const encoded = /^basic\s+(\S+)$/i.exec(headers["authorization"] ?? "")?.[1];
   if (encoded === undefined) return null;
   const pair = Buffer.from(encoded, "base64").toString("utf8");
