@@ -12,7 +12,7 @@ interface Task<Payload> {
   /** Ids, enums and numbers alone: payloads lie in the job tables in the clear. */
   payload: z.ZodType<Payload, unknown>;
   /** Can die at any line and be run again, also beside itself. */
-  run(core: JobCore, payload: Payload): Promise<void>;
+  run: (core: JobCore, payload: Payload) => Promise<void>;
 }
 
 const task = <Payload>(one: Task<Payload>): Task<Payload> => one;
@@ -23,7 +23,7 @@ const nothing = z.strictObject({ _cron: z.strictObject({ ts: z.string(), backfil
 export const tasks = {
   fold_hours: task({
     payload: nothing,
-    async run({ database, logger }) {
+    run: async ({ database, logger }) => {
       const days = await foldHours(database);
       if (days > 0) logger.debug({ days }, "hours of usage were folded into days");
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { connectDatabase, type Database } from "@stack-2025/byok-db";
 import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testing";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { silentLogger } from "../silent-logger.ts";
