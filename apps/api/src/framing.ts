@@ -8,6 +8,8 @@ import { HttpError } from "./http-error.ts";
 /** @throws HttpError 400, 405 or 426; the connection is to be closed with it */
 export function requireStrictFraming(request: IncomingMessage): void {
   const { rawHeaders, headers, method, url = "" } = request;
+  // A line without a version is HTTP/0.9, which has no headers: nothing in it can be told from the next request.
+  if (request.httpVersionMajor !== 1) throw new HttpError(400, "The request has to be HTTP/1.1.");
   if (method === "TRACE" || method === "CONNECT") throw new HttpError(405, "This method is not served.");
   if (!url.startsWith("/") || url.startsWith("//")) throw new HttpError(method === "OPTIONS" && url === "*" ? 405 : 400, "The request target has to be a path that begins with one slash.");
   let hosts = 0;

@@ -15,7 +15,8 @@ export async function readiness(manager: BYOKManager): Promise<Readiness> {
 }
 
 function partOf(error: unknown): "database" | "schema" | "root key" | "service" {
-  if (!(error instanceof BYOKError)) return "service";
+  // The database's own refusals have no class that travels; they are told by their names.
+  if (!(error instanceof BYOKError)) return error instanceof Error && error.name.startsWith("Database") ? "database" : "service";
   if (error.code === "PROVIDER_UNAVAILABLE") return "database";
   const { setting } = error.details;
   if (setting === "DATABASE_URL" || setting === "database") return "database";

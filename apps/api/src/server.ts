@@ -156,8 +156,10 @@ function reachable(address: string): string {
 
 async function end(server: ReturnType<typeof createServer>): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // A connection whose last answer went out after `close` would be kept alive for its next request.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
   const cut = setTimeout(() => server.closeAllConnections(), endWithinMs);
   await ended;
+  clearInterval(idle);
   clearTimeout(cut);
 }

@@ -35,7 +35,7 @@ describe("the official SDKs, unchanged but for base URL and key", () => {
     await service.manager.addKey({ userId: "user_1", provider: "anthropic", keyData: { apiKey: anthropicKey("one") } });
     for (const credential of [{ apiKey: token, authToken: null }, { apiKey: null, authToken: token }]) {
       const client = new Anthropic({ ...credential, baseURL: `${service.url}/proxy/anthropic`, maxRetries: 0 });
-      const message = await client.messages.stream({ model: "claude-opus-4-8", max_tokens: 64, messages: question }).finalMessage();
+      const message = await client.messages.stream({ model: "claude-sonnet-5", max_tokens: 64, messages: question }).finalMessage();
       expect(message.content[0]?.type).toBe("text");
       expect(message.usage.output_tokens).toBeGreaterThan(0);
     }

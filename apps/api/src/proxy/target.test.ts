@@ -47,15 +47,11 @@ describe("a path that means one thing passes as it is", () => {
   });
 
   test("and the URL made from it has the same path, whatever the segments", () => {
-    const segment = fc.stringMatching(/^[\w~!$&'()*+,;=:@.-]{1,12}$/);
+    const segment = fc.stringMatching(/^[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@.-]{0,12}$/);
     fc.assert(
       fc.property(fc.array(segment, { minLength: 1, maxLength: 5 }), (segments) => {
         const path = `/${segments.join("/")}`;
-        try {
-          requirePlainPath(path);
-        } catch {
-          return; // Refused: nothing is promised of it.
-        }
+        expect(() => requirePlainPath(path)).not.toThrow();
         expect(new URL(path, "https://vendor.test").pathname).toBe(path);
       }),
     );
