@@ -105,7 +105,10 @@ if (!command[0]) stop(`say what to run: ${Object.keys(tasks).join(", ")}, or a c
 const nodeBin = nodeFolder();
 const env = environment(nodeBin, pnpmFolder());
 install(env, nodeBin);
-if (task === "start") say("starting");
+if (task === "start") {
+  env.NODE_COMPILE_CACHE = path.join(cache, "compiled"); // The second start loads its code in half the time.
+  say("starting");
+}
 const child = spawn(command[0], [...command.slice(1), ...rest], { cwd: root, env, stdio: "inherit", shell: process.platform === "win32" });
 // The child gets a Ctrl-C from the terminal itself; this process waits for it to stop in order.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => { if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal); });

@@ -7,10 +7,10 @@ import path from "node:path";
 import type { Logger } from "@stack-2025/byok-core";
 import { coreOf, parseSettings, secretVariables, type Settings } from "@stack-2025/byok-core/internal";
 import {
-  createPrivateFile, exitCodeOf, guardProcess, listen, makeLogger, makeManager, openDatabase, prepareDataFolder, readDevFile, removeDevFile, rootKeyFor, startWorkerProcess,
+  createPrivateFile, exitCodeOf, guardProcess, loadService, makeLogger, makeManager, openDatabase, prepareDataFolder, readDevFile, removeDevFile, rootKeyFor,
   stopInOrder, stopRequested, writeDevFile, writeError, type DevFile, type Part,
 } from "@stack-2025/byok/internal";
-import { startSandbox, type Sandbox, type SandboxProvider } from "@stack-2025/byok-sandbox";
+import type { Sandbox, SandboxProvider } from "@stack-2025/byok-sandbox";
 import { curlCommand, prepareDemo } from "./demo.ts";
 import { requireFreePort } from "./free-port.ts";
 import { AlreadyRunning, holdFolder } from "./only-start.ts";
@@ -25,7 +25,8 @@ const progress = (text: string): boolean => process.stderr.write(`byok: ${text} 
 await main();
 
 async function main(): Promise<void> {
-  const stopping = stopRequested();
+  let asked = false;
+  const stopping = stopRequested().then(() => (asked = true));
   const env = { ...process.env };
   for (const name of secretVariables) delete process.env[name];
   const open: Part[] = [];
@@ -42,13 +43,18 @@ async function main(): Promise<void> {
     await stopping;
     progress("stopping");
   } catch (error) {
-    if (error instanceof AlreadyRunning) process.stderr.write(`byok: ${alreadyRunning(error, env)}\n`);
-    else writeError(process, error, false);
-    process.exitCode = error instanceof AlreadyRunning ? 1 : exitCodeOf(error);
+    // A Ctrl-C in the middle of the start also ends what was being run for it.
+    if (!asked) report(error, env);
   }
   const sound = await stopInOrder(logger, open.toReversed());
   if (!process.exitCode) progress(sound ? "stopped" : "stopped, but not cleanly: see byok.log in the data folder");
   process.exit(process.exitCode || (sound ? 0 : 1));
+}
+
+function report(error: unknown, env: Readonly<Record<string, string | undefined>>): void {
+  if (error instanceof AlreadyRunning) process.stderr.write(`byok: ${alreadyRunning(error, env)}\n`);
+  else writeError(process, error, false);
+  process.exitCode = error instanceof AlreadyRunning ? 1 : exitCodeOf(error);
 }
 
 /** Opens one part after the other where one needs the other; each is on the list as soon as it is there. */
@@ -56,9 +62,11 @@ async function start(settings: Settings, folder: string, logger: Logger, open: P
   await requireFreePort(settings);
   removeDevFile(folder);
   const rootKey = rootKeyFor(settings);
-  const [sandbox, database] = await all([
+  // The database is another process: it starts while this one loads the rest.
+  const [database, sandbox, { listen, startWorkerProcess }] = await all([
+    openDatabase(settings, progress, { share: false }).then((made) => hold(open, "database", made, () => made.stop())),
     startSandbox().then((made) => hold(open, "sandbox", made, () => made.close())),
-    openDatabase(settings, progress).then((made) => hold(open, "database", made, () => made.stop())),
+    loadService(),
   ]);
   const providers = providersOf(sandbox, settings);
   const manager = makeManager({ ...settings, providers }, rootKey, database.connectionString, logger);
@@ -82,6 +90,11 @@ async function start(settings: Settings, folder: string, logger: Logger, open: P
   writeDevFile(folder, dev);
   open.push({ what: "dev.json", stop: async () => removeDevFile(folder) });
   say(dev, folder);
+}
+
+async function startSandbox(): Promise<Sandbox> {
+  const sandbox = await import("@stack-2025/byok-sandbox");
+  return sandbox.startSandbox();
 }
 
 function hold<T>(open: Part[], what: string, made: T, stop: () => Promise<void>): T {

@@ -33,7 +33,7 @@ async function doctor(io: Io, options: { json?: true }): Promise<void> {
 async function examine(io: Io): Promise<Check[]> {
   const settings = toolSettings(io.env);
   const rootKey = rootKeyFor(settings);
-  const database = await openDatabase(settings, () => {});
+  const database = await openDatabase(settings, () => {}, { share: true });
   try {
     const manager = makeManager(settings, rootKey, database.connectionString, makeLogger("silent", io.stderr), { autoMigrate: false });
     try {

@@ -48,7 +48,7 @@ const hasRootKey = (settings: Settings): boolean => settings.encryptionKey !== u
  */
 export async function openInstallation(settings: Settings, logger: Logger, options: { migrate?: boolean } = {}): Promise<Installation> {
   const rootKey = rootKeyFor(settings);
-  const database = await openDatabase(settings, (message) => logger.info({}, message));
+  const database = await openDatabase(settings, (message) => logger.info({}, message), { share: true });
   try {
     const manager = makeManager(settings, rootKey, database.connectionString, logger);
     try {
@@ -108,12 +108,12 @@ export function makeManager(settings: Settings, rootKey: Secret<string>, connect
 }
 
 /** The database of the settings, or the embedded one. `onProgress` hears what takes seconds. */
-export async function openDatabase(settings: Settings, onProgress: (message: string) => void): Promise<OpenDatabase> {
+export async function openDatabase(settings: Settings, onProgress: (message: string) => void, options: { share: boolean }): Promise<OpenDatabase> {
   if (settings.databaseUrl) {
     const connectionString = settings.databaseUrl.reveal();
     return { connectionString, shown: maskDatabaseUrl(connectionString), stop: async () => {} };
   }
   const folder = prepareDataFolder(settings.dataDir);
   const { openEmbedded } = await import("./embedded.ts");
-  return openEmbedded(folder, onProgress);
+  return openEmbedded(folder, onProgress, options);
 }

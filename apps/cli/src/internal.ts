@@ -7,5 +7,9 @@ export { makeManager, openDatabase, rootKeyFor } from "./installation.ts";
 export { writeError, type Io } from "./io.ts";
 export { makeLogger } from "./log.ts";
 export { guardProcess, stopInOrder, stopRequested, type Part } from "./process-guards.ts";
-export { listen } from "./serve.ts";
-export { startWorkerProcess } from "@stack-2025/byok-worker";
+
+/** The service and the worker, which take half a second to load: `npm start` does it while the database starts. */
+export const loadService = async () => {
+  const [{ listen }, { startWorkerProcess }] = await Promise.all([import("./serve.ts"), import("@stack-2025/byok-worker")]);
+  return { listen, startWorkerProcess };
+};

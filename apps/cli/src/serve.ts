@@ -2,7 +2,6 @@
 import { startApi, type Api } from "@stack-2025/byok-api";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
 import type { Settings } from "@stack-2025/byok-core/internal";
-import { startWorkerProcess } from "@stack-2025/byok-worker";
 import { openInstallation, serviceSettings } from "./installation.ts";
 import type { Io } from "./io.ts";
 import { makeLogger } from "./log.ts";
@@ -17,6 +16,7 @@ export const serve = (io: Io): Promise<void> =>
 
 export const work = (io: Io): Promise<void> =>
   runService(io, async (_, manager, logger) => {
+    const { startWorkerProcess } = await import("@stack-2025/byok-worker");
     const worker = await startWorkerProcess({ manager, logger });
     logger.info({ service: "worker" }, "working");
     return { what: "worker", stop: () => worker.stop() };
