@@ -25,4 +25,4 @@ revoke execute on function byok.add_job(text, jsonb, text, text, timestamptz, in
 grant execute on function byok.add_job(text, jsonb, text, text, timestamptz, integer) to {{app}};
 
 set local role {{schema}};
-revoke create on schema byok from {{worker}};
+revoke usage, create on schema byok from {{worker}};
