@@ -61,7 +61,7 @@ const exe = (name) => (process.platform === "win32" ? `${name}.exe` : name);
 function nodeFolder() {
   if (Number(process.versions.node.split(".")[0]) >= 24) return path.dirname(process.execPath);
   const modules = fetchPinned("node", "Node 24");
-  return binFolder(modules, (entry) => /^node-/.test(entry), exe("node"));
+  return binFolder(modules, (entry) => entry.startsWith("node-"), exe("node"));
 }
 
 function pnpmFolder() {

@@ -33,7 +33,7 @@ function checkoutNode(toolchain) {
     const modules = path.join(toolchain, folder, "node_modules");
     for (const one of existsSync(modules) ? readdirSync(modules) : []) {
       const file = path.join(modules, one, "bin", name);
-      if (/^node-/.test(one) && existsSync(file)) return file;
+      if (one.startsWith("node-") && existsSync(file)) return file;
     }
   }
   return undefined;

@@ -23,8 +23,8 @@ export async function openEmbedded(folder: string, onProgress: (message: string)
   const shown = `the embedded database in ${folder}`;
   for (const until = Date.now() + waitMs; ; ) {
     try {
-      const { connectionString, stop } = await startEmbeddedPostgres({ dataDir: folder, onProgress });
-      return { connectionString, shown, stop };
+      const running = await startEmbeddedPostgres({ dataDir: folder, onProgress });
+      return { connectionString: running.connectionString, shown, stop: () => running.stop() };
     } catch (error) {
       if (!(error instanceof EmbeddedAlreadyRunning)) throw error;
       if (share) return { connectionString: error.connectionString, shown, stop: async () => {} };

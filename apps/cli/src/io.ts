@@ -54,6 +54,6 @@ const printableLines = (text: string): string => text.split("\n").map(printable)
 function unexpected(error: unknown): string {
   if (!(error instanceof Error)) return "something unexpected was thrown that is no error.";
   const { name, code, message, at } = errorFields(error);
-  const place = Array.isArray(at) && typeof at[0] === "string" ? ` ${at[0]}` : "";
-  return `an unexpected error ended this: ${String(name)}${code === undefined ? "" : ` (${String(code)})`}${message === undefined ? place : `: ${String(message)}`}`;
+  const kind = code === undefined ? name : `${name} (${code})`;
+  return `an unexpected error ended this: ${kind}${message === undefined ? ` ${at?.[0] ?? ""}` : `: ${message}`}`;
 }

@@ -63,7 +63,7 @@ const speaks = (error: Error): boolean =>
   error instanceof BYOKError || error instanceof DatabaseUnavailableError || error instanceof DatabaseError || error instanceof ConstraintViolation || "syscall" in error;
 
 /** Others' messages may quote what they were given, so only their kind and their place are kept. */
-export function errorFields(error: Error): Record<string, unknown> {
+export function errorFields(error: Error): { name: string; code?: string; message?: string; at?: string[] } {
   const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
   if (speaks(error)) return { name: error.name, ...code, message: error.message };
   const places = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)).slice(0, 8).map((line) => line.trim());

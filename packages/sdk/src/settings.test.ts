@@ -30,7 +30,8 @@ describe("what is not set has the default that the variable declares", () => {
   });
 
   test("every variable says in a sentence what it is for", () => {
-    for (const { name, sentence } of settingSentences) expect(sentence, name).toMatch(/^[A-Z0-9].{15,}\.$/s);
+    expect(settingSentences.length).toBeGreaterThan(30);
+    expect(settingSentences.filter(({ sentence }) => !/^[A-Z0-9].{15,}\.$/s.test(sentence))).toEqual([]);
   });
 });
 

@@ -344,10 +344,10 @@ function nearest(name: string): string {
 /** Levenshtein's: insertions, deletions and substitutions, each of which counts one. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [i, character] of [...from.slice(0, 100)].entries()) {
-    const next = [i + 1];
+  for (let i = 1; i <= Math.min(from.length, 100); i++) {
+    const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (character === to[j - 1] ? 0 : 1)));
+      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)));
     }
     row = next;
   }
