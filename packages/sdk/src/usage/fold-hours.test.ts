@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { connectDatabase, type Database } from "@stack-2025/byok-db";
+import type { CompiledQuery } from "kysely";
+import { connectDatabase, type Database, type TenantScope, type TenantTransaction } from "@stack-2025/byok-db";
 import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testing";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -114,11 +115,38 @@ describe("folding hours into days", () => {
     await ledger.write([sampleEvent(owner, { at: new Date(midnight) })]);
     for (const statements of [1, 2, 3]) {
       await ledger.write([sampleEvent(owner, { at: new Date(midnight + statements) })]);
-      await expect(foldDay(dyingAfter(statements), owner, "2026-11-24")).rejects.toThrow("killed");
+      const dying = watched((statement) => (statement === statements ? Promise.reject(new Error("killed")) : Promise.resolve()));
+      await expect(foldDay(dying, owner, "2026-11-24")).rejects.toThrow("killed");
       expect(await foldDay(database, owner, "2026-11-24")).toBe(true);
       const { days, events } = await sumsBy(owner);
       expect(days).toEqual(events);
     }
+    await ledger.close();
+  });
+
+  test("a day that one process is folding is left to it, and is whole when that has ended", async () => {
+    const ledger = createLedger({ database, clock: systemClock, logger: silentLogger });
+    const owner = randomUUID();
+    await ledger.write([sampleEvent(owner, { at: new Date(midnight) })]);
+    const marked = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const first = foldDay(
+      watched(async (statement) => {
+        if (statement !== 2) return;
+        marked.resolve();
+        await goOn.promise;
+      }),
+      owner,
+      "2026-11-24",
+    );
+    await marked.promise;
+    await ledger.write([sampleEvent(owner, { at: new Date(midnight), operation: "another row" })]);
+    expect(await foldDay(database, owner, "2026-11-24")).toBe(false);
+    goOn.resolve();
+    expect(await first).toBe(true);
+    expect(await foldDay(database, owner, "2026-11-24")).toBe(true);
+    const { days, events } = await sumsBy(owner);
+    expect(days).toEqual(events);
     await ledger.close();
   });
 
@@ -127,27 +155,26 @@ describe("folding hours into days", () => {
   });
 });
 
-/** The database, in whose next transaction the process dies after so many statements. */
-function dyingAfter(statements: number): Database {
+/** The database, which tells of each statement of a tenant's transaction once it has run; the number of the first is 1. */
+function watched(after: (statement: number) => Promise<void>): Database {
   return new Proxy(database, {
     get(target, property) {
       if (property !== "inTenant") return Reflect.get(target, property, target) as unknown;
-      return (scope: Parameters<Database["inTenant"]>[0], run: Parameters<Database["inTenant"]>[1]) =>
-        target.inTenant(scope, async (trx) => {
-          let left = statements;
-          await run(
+      return (scope: TenantScope, run: (trx: TenantTransaction) => Promise<unknown>) =>
+        target.inTenant(scope, (trx) => {
+          let statement = 0;
+          return run(
             new Proxy(trx, {
               get(inner, name) {
                 if (name !== "executeQuery") return Reflect.get(inner, name, inner) as unknown;
-                return async (query: Parameters<typeof inner.executeQuery>[0]) => {
+                return async (query: CompiledQuery) => {
                   const result = await inner.executeQuery(query);
-                  if (--left === 0) throw new Error("killed");
+                  await after((statement += 1));
                   return result;
                 };
               },
             }),
           );
-          throw new Error("killed");
         });
     },
   });

@@ -87,11 +87,13 @@ describe("group commit", () => {
       if (away-- > 0) throw new Passing();
       statements.push([...items]);
       return items.map(String);
-    });
+    }, 2);
     const writes = [writer.add([1]), writer.add([2])];
     expect(writer.held).toBe(2);
+    await expect.poll(() => writer.failing, { interval: 1 }).toBe(true);
+    writes.push(writer.add([3]));
     await Promise.all(writes);
-    expect(statements).toEqual([[1, 2]]);
+    expect(statements).toEqual([[1, 2], [3]]);
     expect(writer.held).toBe(0);
     expect(writer.failing).toBe(false);
   });
