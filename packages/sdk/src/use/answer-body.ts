@@ -5,6 +5,12 @@ import { SseSplitter } from "./sse-splitter.ts";
 /** Told once, when the answer has ended, was cut, or was left by the caller. Resolves when the usage may be taken as kept. */
 export type OnEnd = (end: { usage: MeteredUsage | null; outcome: "ok" | "error" }) => Promise<void>;
 
+/** The provider's bytes, and how to end them early. */
+export interface AnswerBytes {
+  chunks: AsyncIterable<Uint8Array>;
+  destroy(): void;
+}
+
 /** A JSON answer longer than this passes unread; its usage is unknown. */
 const largestJson = 32 * 1_048_576;
 
@@ -20,7 +26,7 @@ export function bodyKind(contentType: string | undefined, encoded: boolean): Bod
  * The answer's bytes on their way to the caller, read as they pass. Nothing is held back but what closes the format: that
  * waits until `onEnd` resolves. Leaving the iteration early destroys the provider's stream; `onEnd` is told then too.
  */
-export function answerBody(body: Readable, kind: BodyKind, provider: Provider, call: MeteredCall | null, onEnd: OnEnd): AsyncIterableIterator<Uint8Array> {
+export function answerBody(body: AnswerBytes, kind: BodyKind, provider: Provider, call: MeteredCall | null, onEnd: OnEnd): AsyncIterableIterator<Uint8Array> {
   let told = false;
   const end: End = async (usage, outcome) => {
     if (told) return;
@@ -45,15 +51,15 @@ export function answerBody(body: Readable, kind: BodyKind, provider: Provider, c
 
 type End = (usage: MeteredUsage | null, outcome: "ok" | "error") => Promise<void>;
 
-async function* pass(body: Readable, kind: BodyKind, provider: Provider, call: MeteredCall | null, end: End): AsyncGenerator<Uint8Array, undefined> {
+async function* pass(body: AnswerBytes, kind: BodyKind, provider: Provider, call: MeteredCall | null, end: End): AsyncGenerator<Uint8Array, undefined> {
   const meter = call && kind === "stream" ? provider.meter.stream(call) : null;
   try {
     if (meter) {
       const splitter = new SseSplitter();
       let closed = false;
-      for await (const chunk of body) {
+      for await (const chunk of body.chunks) {
         const passing: Uint8Array[] = [];
-        for (const { bytes, event } of splitter.push(chunk as Uint8Array)) {
+        for (const { bytes, event } of splitter.push(chunk)) {
           const what = event === null || closed ? "pass" : meter.on(event);
           if (what === "drop") continue;
           if (what === "close") {
@@ -79,9 +85,9 @@ async function* pass(body: Readable, kind: BodyKind, provider: Provider, call: M
     const read: Uint8Array[] = [];
     let size = 0;
     let held: Uint8Array | undefined;
-    for await (const chunk of body) {
+    for await (const chunk of body.chunks) {
       if (held) yield held;
-      held = chunk as Uint8Array;
+      held = chunk;
       size += held.length;
       if (kind === "json" && call && size <= largestJson) read.push(held);
     }

@@ -1,11 +1,12 @@
 import type { Readable } from "node:stream";
 import { InvalidInputError } from "@stack-2025/byok-crypto";
-import { providerFor, scrub, type KeyData, type MeteredCall, type Provider, type ProviderType, type Route, type VendorRequest } from "@stack-2025/byok-providers";
+import { providerFor, type KeyData, type MeteredCall, type Provider, type ProviderType, type Route, type VendorRequest } from "@stack-2025/byok-providers";
 import type { KeySource, UseOptions } from "../byok.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { answerBody, bodyKind, readSome } from "./answer-body.ts";
 import { flatHeaders, forwardedHeaders, forwardedPath, returnedHeaders } from "./headers.ts";
+import { scrubbed, scrubbedStream } from "./scrubbed.ts";
 import { settle } from "./settle.ts";
 import { NoAnswerError, type IncomingAnswer } from "./transport.ts";
 import { withCandidates, type Outcome, type Try } from "./with-key.ts";
@@ -112,9 +113,10 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
 
   const headers = flatHeaders(answer.headers);
   const vendorRequestId = provider.vendorRequestId(headers);
-  const respond = (body: AsyncIterable<Uint8Array>): DoorAnswer => ({
+  const secrets = provider.secrets(keyData);
+  const respond = (body: AsyncIterable<Uint8Array>, length?: number): DoorAnswer => ({
     status: answer.status,
-    headers: returnedHeaders(answer.headers, provider.secrets(keyData)),
+    headers: { ...returnedHeaders(answer.headers, secrets), ...(length !== undefined && { "content-length": String(length) }) },
     body,
     keyId: one.key.keyId,
     source: one.candidate.source,
@@ -124,13 +126,16 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
 
   if (answer.status < 400) {
     const kind = bodyKind(headers["content-type"], (headers["content-encoding"] ?? "identity") !== "identity");
-    const body = answerBody(answer.body, kind, provider, call.metered, ({ usage, outcome }) =>
+    // Where a vendor shows the credential itself, the caller sees that there is one.
+    const shows = call.route === null || call.route.class === "manage";
+    const bytes = { chunks: shows ? scrubbedStream(answer.body, secrets) : answer.body, destroy: () => answer.body.destroy() };
+    const body = answerBody(bytes, kind, provider, call.metered, ({ usage, outcome }) =>
       settleCall(scope, call, one, startedAt, { usage, outcome, status: answer.status, requests: 1, vendorRequestId }),
     );
     return { kind: "answer", value: respond(body) };
   }
 
-  const refused = scrubbed(await readSome(answer.body, largestRefusal), provider.secrets(keyData));
+  const refused = scrubbed(await readSome(answer.body, largestRefusal), secrets);
   const failure = provider.classify({ status: answer.status, headers, body: refused.subarray(0, classified).toString("utf8") }, scope.core.clock.now());
   const end = (requests: 0 | 1): Promise<void> => settleCall(scope, call, one, startedAt, { usage: null, outcome: "error", status: answer.status, requests, vendorRequestId });
   return {
@@ -138,7 +143,7 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
     failure,
     value: async () => {
       await end(1);
-      return respond(once(refused));
+      return respond(once(refused), call.method === "HEAD" ? undefined : refused.length);
     },
     discard: () => scope.core.background(end(0)),
   };
@@ -194,13 +199,6 @@ function jsonBody(request: DoorRequest): Readonly<Record<string, unknown>> | und
   } catch {
     return undefined; // The provider says what is wrong with it, in the words that its SDK knows.
   }
-}
-
-/** Exact copies of a secret in a refusal are overwritten with as many asterisks: its length stays what the header says. */
-function scrubbed(body: Buffer, secrets: readonly string[]): Buffer {
-  const text = body.toString("latin1");
-  const clean = scrub(text, secrets.map((secret) => Buffer.from(secret, "utf8").toString("latin1")));
-  return clean === text ? body : Buffer.from(clean, "latin1");
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

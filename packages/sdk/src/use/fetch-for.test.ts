@@ -158,4 +158,15 @@ describe("fetchFor", () => {
     expect(answer.status).toBeGreaterThanOrEqual(400);
     expect(seen).not.toContain(apiKey);
   });
+
+  it("an answer in which the vendor shows the credential itself comes without it", async () => {
+    const authToken = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
+    const accountSid = `AC${"0123456789abcdef".repeat(2)}`;
+    await at.manager.addKey({ userId: "fetch-13", provider: "twilio", keyData: { accountSid, authToken }, validate: "skip" });
+    const answer = await at.manager.fetchFor("fetch-13", "twilio")("https://api.twilio.com/2010-04-01/Accounts/me.json");
+    const body = await answer.text();
+    expect(answer.status).toBe(200);
+    expect(body).toContain("auth_token");
+    expect(body).not.toContain(authToken);
+  });
 });
