@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BYOKManager } from "@stack-2025/byok-core";
+import { startWorker } from "@stack-2025/byok-core/worker";
 import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testing";
 import { startSandbox, type Sandbox } from "@stack-2025/byok-sandbox";
 import { run } from "./program.ts";
@@ -136,6 +138,9 @@ describe("the installation", () => {
   });
 
   test("doctor finds everything in order, and names what is not", async () => {
+    expect(await byok(["doctor"])).toMatchObject({ code: 1, out: expect.stringMatching(/ok {5}root key:.*\nWRONG {2}worker: none has ever run.*byok worker/) });
+    await using manager = new BYOKManager({ encryptionKey: rootKey, database: database.connectionString });
+    await using _worker = await startWorker(manager);
     expect(await json(["doctor"])).toMatchObject({ ok: true, checks: [{ check: "database" }, { check: "migrations" }, { check: "root key" }, { check: "worker" }] });
     const wrong = await byok(["doctor"], { env: { ...environment(), BYOK_ENCRYPTION_KEY: otherRootKey } });
     expect(wrong).toMatchObject({ code: 1, out: expect.stringMatching(/^WRONG {2}root key: .*root_[0-9a-f]{16}.*root_[0-9a-f]{16}/) });
