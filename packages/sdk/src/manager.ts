@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Pool } from "pg";
 import { ConfigurationError, type RootKey } from "@stack-2025/byok-crypto";
@@ -202,6 +203,8 @@ interface OpenCore {
   close(): Promise<void>;
 }
 
+/** For calls and probes that are under way when the manager is closed. */
+const longestCloseMs = 5_000;
 const defaultTtlMs = 30_000;
 const defaultOwners = 10_000;
 
@@ -233,8 +236,10 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
     core,
     async close() {
       await feed.close();
-      await Promise.all(work);
+      // With the database away some of the work waits for the ledger, which gives up in its own time and ends it.
+      await Promise.race([Promise.all(work), pause(longestCloseMs, undefined, { ref: false })]);
       await ledger.close();
+      await Promise.all(work);
       await transport.close();
       resolver.clear();
       keyring.close();

@@ -1,11 +1,11 @@
-import { ConflictError } from "@stack-2025/byok-crypto";
+import { ConflictError, PermissionDeniedError } from "@stack-2025/byok-crypto";
 import { appendAudit } from "../audit/append.ts";
 import type { Member, Role } from "../byok.ts";
 import { ensureOwner } from "../keys/store.ts";
 import { parseInput, removeMemberInput, setMemberInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { markChanged } from "../use/changes.ts";
-import { requireOwner } from "./permissions.ts";
+import { mayGrant, requireOwner } from "./permissions.ts";
 
 /** Adds a member to an organization, or changes the role. The same call twice changes nothing. @throws ConflictError the last owner would go */
 export async function setMember(scope: Scope, given: { organizationId: string; userId: string; role: Role }): Promise<void> {
@@ -18,6 +18,7 @@ export async function setMember(scope: Scope, given: { organizationId: string; u
     await ensureOwner(trx, organization);
     const members = await trx.selectFrom("members").select(["user_owner_id", "role"]).where("owner_id", "=", organization.id).forUpdate().execute();
     const before = members.find((one) => one.user_owner_id === user.id)?.role;
+    requireGrant(scope, members, before, role);
     if (before === role) return;
     if (before === "owner") requireAnotherOwner(members, user.id);
     await trx
@@ -41,6 +42,7 @@ export async function removeMember(scope: Scope, given: { organizationId: string
   await core.database.inTenant({ owners: [organization.id, user.id] }, async (trx) => {
     const members = await trx.selectFrom("members").select(["user_owner_id", "role"]).where("owner_id", "=", organization.id).forUpdate().execute();
     const before = members.find((one) => one.user_owner_id === user.id)?.role;
+    requireGrant(scope, members, before);
     if (before === undefined) return;
     if (before === "owner") requireAnotherOwner(members, user.id);
     await trx.deleteFrom("members").where("owner_id", "=", organization.id).where("user_owner_id", "=", user.id).execute();
@@ -59,6 +61,18 @@ export async function listMembers(scope: Scope, organizationId: string): Promise
     trx.selectFrom("members").select(["user_id", "role", "since"]).where("owner_id", "=", organization.id).orderBy("since").orderBy("user_id").execute(),
   );
   return rows.map((row) => ({ organizationId, userId: row.user_id, role: row.role as Role, since: row.since }));
+}
+
+/**
+ * Nobody makes or unmakes what is above the own role. The bare manager and service tokens hold no role: for them the
+ * permission alone decides.
+ */
+function requireGrant(scope: Scope, members: readonly { user_owner_id: string; role: string }[], ...between: readonly (string | undefined)[]): void {
+  const { access, core } = scope;
+  if (access.kind === "trusted" || access.kind === "token") return;
+  const own = access.kind === "organization" ? access.role : members.find((one) => one.user_owner_id === core.ownerRef({ userId: access.userId }).id)?.role;
+  if (own !== undefined && between.every((role) => role === undefined || mayGrant(own as Role, role as Role))) return;
+  throw new PermissionDeniedError("Only an owner of the organization makes or unmakes an owner.", { details: { reason: "above_own_role" } });
 }
 
 function requireAnotherOwner(members: readonly { user_owner_id: string; role: string }[], leaving: string): void {

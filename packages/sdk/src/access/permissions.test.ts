@@ -195,6 +195,22 @@ describe("nobody grants above the own role", () => {
   });
 });
 
+test("S-53: an admin makes no owner, is made none, and unmakes none; an owner does", async () => {
+  const admin = manager.as({ userId: "alice-admin" });
+  for (const change of [
+    () => admin.setMember({ organizationId: "acme", userId: "alice-admin", role: "owner" }),
+    () => admin.setMember({ organizationId: "acme", userId: "alice-viewer", role: "owner" }),
+    () => admin.setMember({ organizationId: "acme", userId: "boss", role: "member" }),
+    () => admin.removeMember({ organizationId: "acme", userId: "boss" }),
+    () => manager.as({ userId: "alice-member" }).setMember({ organizationId: "acme", userId: "alice-member", role: "admin" }),
+  ]) {
+    await expect(change()).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  }
+  await expect(admin.setMember({ organizationId: "acme", userId: "new-admin", role: "admin" })).resolves.toBeUndefined();
+  await expect(manager.as({ userId: "boss" }).setMember({ organizationId: "acme", userId: "new-admin", role: "owner" })).resolves.toBeUndefined();
+  await expect(manager.as({ userId: "boss" }).removeMember({ organizationId: "acme", userId: "new-admin" })).resolves.toBeUndefined();
+});
+
 test("the bare manager reaches everything", async () => {
   const scope = await scopeOf({ kind: "trusted" });
   for (const owner of Object.values(owners)) expect(await reachOf(scope, owner, "system")).toBe("all");

@@ -4,7 +4,7 @@
  */
 import { PermissionDeniedError } from "@stack-2025/byok-crypto";
 import type { Core } from "../core.ts";
-import { ownerId, ownerRef, type OwnerRef } from "../owners.ts";
+import type { OwnerRef } from "../owners.ts";
 import type { Access, Scope } from "../scope.ts";
 import type { Role } from "../schema.ts";
 
@@ -126,23 +126,22 @@ export interface VisibleOwners {
 /** For verbs that are given an id: what is not visible is answered like what does not exist. */
 export async function visibleOwners(scope: Scope, action: Action): Promise<VisibleOwners> {
   const { access, core } = scope;
-  const installation = core.database.installation.id;
   switch (access.kind) {
     case "trusted":
       return { owners: "all", includes: () => true };
     case "token": {
       if (!scopesAllow(access.scopes, action)) return listed([]);
-      const system = ownerId(installation, "system", "system");
+      const system = core.ownerRef({ system: true }).id;
       const reachesSystem = scopesAllow(access.scopes, "system");
-      if (access.owner) return listed([ownerRef(installation, access.owner).id]);
+      if (access.owner) return listed([core.ownerRef(access.owner).id]);
       if (scopesAllow(access.scopes, "act:any")) return { owners: "all", includes: (id) => id !== system || reachesSystem };
       return listed(reachesSystem ? [system] : []);
     }
     case "organization":
-      return listed(roleTable[access.role][action] === "all" ? [ownerId(installation, "organization", access.organizationId)] : []);
+      return listed(roleTable[access.role][action] === "all" ? [core.ownerRef({ organizationId: access.organizationId }).id] : []);
     case "user": {
-      const own = isTenantAction(action) ? [ownerId(installation, "user", access.userId)] : [];
-      const narrowed = access.organizationIds?.map((id) => ownerId(installation, "organization", id));
+      const own = isTenantAction(action) ? [core.ownerRef({ userId: access.userId }).id] : [];
+      const narrowed = access.organizationIds?.map((id) => core.ownerRef({ organizationId: id }).id);
       const memberships = await rolesOf(core, access.userId);
       const managed = memberships.filter((one) => reachOfRole(one.role, action) === "all" && (narrowed?.includes(one.owner_id) ?? true));
       return listed([...own, ...managed.map((one) => one.owner_id)]);
@@ -150,7 +149,7 @@ export async function visibleOwners(scope: Scope, action: Action): Promise<Visib
   }
 }
 
-/** Nobody grants above their own role. */
+/** Nobody grants, or takes away, above their own role. */
 export function mayGrant(own: Role, granted: Role): boolean {
   return own === "owner" || (own === "admin" && granted !== "owner");
 }
@@ -183,7 +182,7 @@ interface Membership {
 
 /** The user's organizations, as the database says at this moment. */
 async function rolesOf(core: Core, userId: string): Promise<Membership[]> {
-  const user = ownerId(core.database.installation.id, "user", userId);
+  const user = core.ownerRef({ userId }).id;
   return core.database.read<Membership>(
     { owners: [user] },
     { name: "byok_memberships", text: "select owner_id, role from byok.members where user_owner_id = $1", values: [user] },

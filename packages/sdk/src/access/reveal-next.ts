@@ -1,7 +1,6 @@
 /** The next key for a caller that calls providers by itself and fails over by itself: `withKey` of the typed client. */
 import { providerFor, type ProviderType } from "@stack-2025/byok-providers";
 import type { ActiveKey, Owner, UseOptions } from "../byok.ts";
-import { ownerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { refusal } from "../use/refusal.ts";
 import { candidates } from "../use/with-key.ts";
@@ -15,7 +14,7 @@ import { auditReveal } from "./reveal.ts";
  */
 export async function revealNext(scope: Scope, owner: Owner, provider: ProviderType, options: UseOptions, except: readonly string[]): Promise<ActiveKey> {
   const { core } = scope;
-  const ref = ownerRef(core.database.installation.id, owner);
+  const ref = core.ownerRef(owner);
   providerFor(provider);
   await requireOwner(scope, ref, "keys:reveal");
   const judged = await candidates(scope, { owner: ref, provider, options, model: options.model ?? null, route: null });

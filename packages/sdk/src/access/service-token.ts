@@ -10,7 +10,7 @@ import { appendAudit } from "../audit/append.ts";
 import type { Core } from "../core.ts";
 import { isId, newId, randomText } from "../ids.ts";
 import { ensureOwner } from "../keys/store.ts";
-import { ownerRef, type OwnerRef } from "../owners.ts";
+import type { OwnerRef } from "../owners.ts";
 import { externalId, parseInput, type Owner } from "../schema.ts";
 import type { Access } from "../scope.ts";
 import { text } from "../text.ts";
@@ -68,7 +68,7 @@ export async function createServiceToken(core: Core, actor: string, input: Creat
   const token = withCheck(`byok_${id.slice("tok_".length)}_${randomText()}`);
   const createdAt = core.clock.now();
   const expiresAt = expiresInMs === undefined ? null : new Date(createdAt.getTime() + expiresInMs);
-  const home = ownerRef(core.database.installation.id, owner ?? { system: true });
+  const home = core.ownerRef(owner ?? { system: true });
   await core.database.inTenant({ owners: [home.id] }, async (trx) => {
     await ensureOwner(trx, home);
     await trx
@@ -82,7 +82,7 @@ export async function createServiceToken(core: Core, actor: string, input: Creat
 
 /** The tokens of one list, newest first: an owner's, or the service-wide ones. */
 export async function listServiceTokens(core: Core, owner: Owner = { system: true }): Promise<ServiceTokenRecord[]> {
-  const home = ownerRef(core.database.installation.id, owner);
+  const home = core.ownerRef(owner);
   const rows = await core.database.inTenant({ owners: [home.id] }, (trx) =>
     trx
       .selectFrom("service_tokens")

@@ -1,6 +1,5 @@
 /** Service tokens for callers that are confined: nobody makes a token that may do more than they may. */
 import { PermissionDeniedError } from "@stack-2025/byok-crypto";
-import { ownerRef } from "../owners.ts";
 import type { Owner } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { requireOwner, visibleOwners } from "./permissions.ts";
@@ -11,7 +10,7 @@ import {
 /** @throws PermissionDeniedError the caller may not make tokens for this owner, or lacks a scope that it would give */
 export async function createToken(scope: Scope, input: CreateServiceToken): Promise<NewServiceToken> {
   const { access, core } = scope;
-  await requireOwner(scope, ownerRef(core.database.installation.id, input.owner ?? { system: true }), "tokens:write");
+  await requireOwner(scope, core.ownerRef(input.owner ?? { system: true }), "tokens:write");
   if (access.kind === "token") {
     const above = input.scopes.filter((one) => !access.scopes.includes(one));
     if (above.length > 0) {
@@ -23,7 +22,7 @@ export async function createToken(scope: Scope, input: CreateServiceToken): Prom
 
 /** @throws PermissionDeniedError the caller may not see this owner's tokens */
 export async function listTokens(scope: Scope, owner: Owner): Promise<ServiceTokenRecord[]> {
-  await requireOwner(scope, ownerRef(scope.core.database.installation.id, owner), "tokens:write");
+  await requireOwner(scope, scope.core.ownerRef(owner), "tokens:write");
   return listServiceTokens(scope.core, owner);
 }
 

@@ -30,16 +30,16 @@ export async function findKey(scope: Scope, keyId: string, action: Action): Prom
   return found.get(keyId)!;
 }
 
-/** `findKey` for several; all are there, or it throws for the first that is not. */
+/** `findKey` for several; all are there, or it throws. */
 export async function findKeys(scope: Scope, keyIds: readonly string[], action: Action): Promise<Map<string, FoundKey>> {
   const visible = await visibleOwners(scope, action);
-  const found = new Map<string, FoundKey>();
-  for (const keyId of new Set(keyIds)) {
-    const row = isId("key", keyId) ? await look(scope, keyId, visible.owners) : undefined;
-    if (!row || !visible.includes(row.ownerId)) throw keyNotFound();
-    found.set(keyId, row);
-  }
-  return found;
+  const asked = [...new Set(keyIds)];
+  const possible = asked.filter((keyId) => isId("key", keyId));
+  const owners = visible.owners === "all" ? await ownersOf(scope, possible) : visible.owners;
+  const found = owners.length === 0 ? [] : await look(scope, possible, owners);
+  const byId = new Map(found.filter((row) => visible.includes(row.ownerId)).map((row) => [row.keyId, row]));
+  if (!asked.every((keyId) => byId.has(keyId))) throw keyNotFound();
+  return byId;
 }
 
 /** It repeats nothing of what it was asked: an id of another tenant's, one of nobody's and no id at all look alike. */
@@ -47,22 +47,30 @@ export function keyNotFound(): KeyNotFoundError {
   return new KeyNotFoundError("There is no such key.");
 }
 
-async function look(scope: Scope, keyId: string, owners: readonly string[] | "all"): Promise<FoundKey | undefined> {
-  const { database } = scope.core;
-  let within = owners;
-  if (within === "all") {
-    const rows = await database.read<{ owner_id: string }>({ owners: [], lookup: { keyId } }, { name: "byok_key_owner", text: "select owner_id from byok.keys where key_id = $1", values: [keyId] });
-    if (rows.length === 0) return undefined;
-    within = rows.map((row) => row.owner_id);
-  }
-  if (within.length === 0) return undefined;
-  const [row] = await database.read<{ owner_id: string; kind: OwnerRef["kind"]; external_id: string; provider: ProviderType; environment: Environment; limits: Limits | null; created_at: Date }>(
-    { owners: within },
+/** Whose keys these are, for callers who may do this for every owner: each id is presented to the policy that looks by id. */
+async function ownersOf({ core }: Scope, keyIds: readonly string[]): Promise<string[]> {
+  const rows = await Promise.all(
+    keyIds.map((keyId) =>
+      core.database.read<{ owner_id: string }>({ owners: [], lookup: { keyId } }, { name: "byok_key_owner", text: "select owner_id from byok.keys where key_id = $1", values: [keyId] }),
+    ),
+  );
+  return [...new Set(rows.flat().map((row) => row.owner_id))];
+}
+
+async function look({ core }: Scope, keyIds: readonly string[], owners: readonly string[]): Promise<FoundKey[]> {
+  const rows = await core.database.read<{
+    key_id: string; owner_id: string; kind: OwnerRef["kind"]; external_id: string; provider: ProviderType; environment: Environment; limits: Limits | null; created_at: Date;
+  }>(
+    { owners },
     {
-      name: "byok_key_found",
-      text: "select k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.limits, k.created_at from byok.keys k join byok.owners o using (owner_id) where k.key_id = $1",
-      values: [keyId],
+      name: "byok_keys_found",
+      text: `select k.key_id, k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.limits, k.created_at
+        from byok.keys k join byok.owners o using (owner_id) where k.key_id = any($1::text[])`,
+      values: [[...keyIds]],
     },
   );
-  return row && { keyId, ownerId: row.owner_id, owner: toOwner(row.kind, row.external_id), ownerKind: row.kind, provider: row.provider, environment: row.environment, limits: row.limits, createdAt: row.created_at };
+  return rows.map((row) => ({
+    keyId: row.key_id, ownerId: row.owner_id, owner: toOwner(row.kind, row.external_id), ownerKind: row.kind,
+    provider: row.provider, environment: row.environment, limits: row.limits, createdAt: row.created_at,
+  }));
 }

@@ -3,8 +3,8 @@ import { InvalidInputError, type InputIssue } from "@stack-2025/byok-crypto";
 import type { MeteredUsage } from "@stack-2025/byok-providers";
 import type { UsageEvent } from "../byok.ts";
 import { newId } from "../ids.ts";
-import { findKeys } from "../keys/find.ts";
-import { parseInput, usageEvent, usageEventList, type Limits, type Owner } from "../schema.ts";
+import { findKeys, type FoundKey } from "../keys/find.ts";
+import { parseInput, usageEvent, usageEventList, type Owner } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import type { LedgerEvent } from "./ledger.ts";
 import { toNanos } from "./money.ts";
@@ -58,25 +58,14 @@ export async function recordUsage(scope: Scope, input: UsageEvent | UsageEvent[]
   });
 
   const verdicts = await scope.core.ledger.record(events);
-  await countAgainstLimits(scope, events.filter((_, index) => verdicts[index] === "counted"));
+  await countAgainstLimits(scope, events.filter((_, index) => verdicts[index] === "counted"), keys);
 }
 
 /** Nothing is refused any more: the calls were made. Counted in the windows of this moment. */
-async function countAgainstLimits(scope: Scope, events: readonly LedgerEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  const owners = [...new Set(events.map((event) => event.ownerId))];
-  const rows = await scope.core.database.read<{ key_id: string; limits: Limits }>(
-    { owners },
-    {
-      name: "byok_key_limits",
-      text: "select key_id, limits from byok.keys where limits is not null and key_id = any($1::text[])",
-      values: [[...new Set(events.map((event) => event.keyId))]],
-    },
-  );
-  const limitsOf = new Map(rows.map((row) => [row.key_id, row.limits]));
+async function countAgainstLimits(scope: Scope, events: readonly LedgerEvent[], keys: ReadonlyMap<string, FoundKey>): Promise<void> {
   await scope.core.limiter.count(
     events.flatMap(({ ownerId, keyId, requests, usage, costNanos }) => {
-      const limits = limitsOf.get(keyId);
+      const limits = keys.get(keyId)?.limits;
       return limits ? [{ ownerId, keyId, limits, requests, usage, costNanos }] : [];
     }),
   );

@@ -23,35 +23,36 @@ export interface SettledCall {
 export async function settle(scope: Scope, owner: OwnerRef, one: Try, call: SettledCall): Promise<void> {
   const { core } = scope;
   const { candidate, key } = one;
-  const written = core.ledger
-    .write([
-      {
-        ownerId: candidate.ownerId,
-        eventId: `${one.requestId}.${one.number}.1`,
-        requestId: one.requestId,
-        attempt: one.number,
-        part: 1,
-        keyId: candidate.keyId,
-        at: core.clock.now(),
-        provider: key.provider,
-        environment: key.environment,
-        source: candidate.source,
-        operation: call.operation,
-        userId: owner.kind === "user" ? owner.externalId : null,
-        label: call.label,
-        outcome: call.outcome,
-        status: call.status,
-        latencyMs: Math.round(call.latencyMs),
-        requests: call.requests,
-        usage: { ...call.usage, ...(call.usage?.model === undefined && call.model !== null && { model: call.model }) },
-        costNanos: null,
-        priceBook: null,
-        vendorRequestId: call.vendorRequestId,
-      },
-    ])
-    .then(() => one.reservation.settle(call.usage, null));
-  core.background(written);
-  await settledWithin(written, longestWaitMs);
+  // The limits learn the truth now: a ledger that waits for its database must keep no slot taken.
+  const settled = one.reservation.settle(call.usage, null);
+  const written = core.ledger.write([
+    {
+      ownerId: candidate.ownerId,
+      eventId: `${one.requestId}.${one.number}.1`,
+      requestId: one.requestId,
+      attempt: one.number,
+      part: 1,
+      keyId: candidate.keyId,
+      at: core.clock.now(),
+      provider: key.provider,
+      environment: key.environment,
+      source: candidate.source,
+      operation: call.operation,
+      userId: owner.kind === "user" ? owner.externalId : null,
+      label: call.label,
+      outcome: call.outcome,
+      status: call.status,
+      latencyMs: Math.round(call.latencyMs),
+      requests: call.requests,
+      usage: { ...call.usage, ...(call.usage?.model === undefined && call.model !== null && { model: call.model }) },
+      costNanos: null,
+      priceBook: null,
+      vendorRequestId: call.vendorRequestId,
+    },
+  ]);
+  const done = Promise.all([settled, written]);
+  core.background(done);
+  await settledWithin(done, longestWaitMs);
 }
 
 /** Resolves when the work has ended, well or badly, or when the time is up. */

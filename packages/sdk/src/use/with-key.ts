@@ -44,9 +44,12 @@ export interface UseRequest {
  * may stream for long after this returns. It alone loops, branches and catches; the rooms it calls do not call each other.
  *
  * @throws BYOKError no key was usable before any call
+ * @throws RateLimitedError the ledger can hold no further event (`details.reason` is `ledger_full`)
  */
 export async function withCandidates<T>(scope: Scope, request: UseRequest, attempt: (one: Try) => Promise<Outcome<T>>): Promise<T> {
   const { core } = scope;
+  // What could not be counted is not begun.
+  core.ledger.requireRoom();
   const requestId = newId("request");
   const judged = await candidates(scope, request);
   const previous: { keyId: string; error: unknown }[] = [];
