@@ -1,5 +1,5 @@
 /** Refusals of the server itself, before any procedure or provider is asked. */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** A request that is refused for its form. The message is ours and never quotes the request. */
 export class HttpError extends Error {
@@ -26,6 +26,15 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
     ...headers,
   });
   response.end(text);
+}
+
+/** What Node reads and throws away behind an answer, so that the connection can go on. */
+const mostDiscarded = 1_048_576;
+
+/** Whether so much of the request is still to come, or nobody knows how much, that its connection is better ended. */
+export function hasMoreToCome({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > mostDiscarded;
 }
 
 /** The body of a refusal that belongs to no procedure: `{ error: { code, message } }`. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BYOKManager, ConfigurationError } from "@stack-2025/byok-core";
 import { silentLogger } from "@stack-2025/byok-core/internal";
@@ -77,13 +78,53 @@ test("S-54: from the 101st failure a minute an address waits, and who signs in g
   expect((await procedure(service.url, "keys.list", token, {})).status).toBe(200);
 });
 
-test("readiness is red and names the database when it is gone; liveness stays green", async () => {
-  await using service = await startTestService();
-  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
-  await service.dropDatabase();
-  const ready = await fetch(`${service.url}/readyz`);
-  expect([ready.status, await ready.json()]).toEqual([503, { status: "unavailable", part: "database" }]);
-  expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+/** A way to the database that can be cut, as an outage would cut it. */
+async function cuttable(databaseUrl: string): Promise<{ databaseUrl: string; cut(): Promise<void> }> {
+  const url = new URL(databaseUrl);
+  const target = { port: Number(url.port), host: url.hostname };
+  const sockets = new Set<Socket>();
+  const forwarder = createTcpServer((socket) => {
+    const onward = connect(target);
+    for (const one of [socket, onward]) sockets.add(one.on("error", () => one.destroy()));
+    socket.pipe(onward).pipe(socket);
+  }).listen(0, "127.0.0.1");
+  await once(forwarder, "listening");
+  url.hostname = "127.0.0.1";
+  url.port = String((forwarder.address() as AddressInfo).port);
+  return {
+    databaseUrl: url.href,
+    async cut() {
+      const closed = once(forwarder, "close");
+      forwarder.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+describe("while the database is gone", () => {
+  test("readiness is red and names it, liveness stays green, and calls can be tried again", async () => {
+    await using service = await startTestService();
+    const token = await service.token({ scopes: ["keys:read", "keys:use"], owner: { userId: "alice" } });
+    const way = await cuttable(service.databaseUrl);
+    await using manager = new BYOKManager({ encryptionKey: service.encryptionKey, database: way.databaseUrl });
+    await using api = await startApi({ manager, port: 0, host: "127.0.0.1", logger: silentLogger });
+    expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
+    await way.cut();
+    const ready = await fetch(`${api.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { status: "unavailable", part: "database" }]);
+    expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
+    expect(await procedure(api.url, "keys.list", token, {})).toMatchObject({ status: 503, byok: { code: "PROVIDER_UNAVAILABLE" } });
+    expect((await fetch(`${api.url}/proxy/openai/v1/models`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(503);
+  });
+
+  test("readiness is red too when the database alone was dropped", async () => {
+    await using service = await startTestService();
+    expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+    await service.dropDatabase();
+    const ready = await fetch(`${service.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { status: "unavailable", part: "database" }]);
+  });
 });
 
 test("readiness names the root key when it is the wrong one", async () => {

@@ -9,7 +9,7 @@ import { ConfigurationError } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
 import { FailedSignIns } from "./failed-sign-ins.ts";
 import { requireStrictFraming } from "./framing.ts";
-import { HttpError, refusalBody, sendJson } from "./http-error.ts";
+import { hasMoreToCome, HttpError, refusalBody, sendJson } from "./http-error.ts";
 import { page, pageHeaders, stylesheet } from "./page.ts";
 import { proxyListener } from "./proxy/serve.ts";
 import { proxyPrefix } from "./proxy/target.ts";
@@ -60,7 +60,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     try {
       requireStrictFraming(request);
     } catch (error) {
-      refuse(error, request, response, logger);
+      // Two readers may see different requests on this connection from here on.
+      refuse(error, request, response, logger, true);
       return;
     }
     const isProxy = request.url?.startsWith(proxyPrefix) === true;
@@ -127,9 +128,9 @@ function routes({ manager, logger, publicUrl, proxyOrigin }: ApiOptions, trpc: (
 
 const codes: Readonly<Record<number, string>> = { 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "TIMEOUT", 413: "TOO_LARGE", 415: "UNSUPPORTED_MEDIA_TYPE", 426: "UPGRADE_REQUIRED" };
 
-function refuse(error: unknown, request: IncomingMessage, response: ServerResponse, logger: Logger): void {
+function refuse(error: unknown, request: IncomingMessage, response: ServerResponse, logger: Logger, close = hasMoreToCome(request)): void {
   if (error instanceof HttpError) {
-    sendJson(response, error.status, refusalBody(codes[error.status] ?? "INVALID_INPUT", error.message), securityHeaders, !request.complete || error.status === 400);
+    sendJson(response, error.status, refusalBody(codes[error.status] ?? "INVALID_INPUT", error.message), securityHeaders, close);
     return;
   }
   logger.error({ error: error instanceof Error ? error.name : "unknown" }, "a request failed");

@@ -12,6 +12,7 @@ export interface TestService extends AsyncDisposable {
   readonly sandbox: Sandbox;
   readonly url: string;
   readonly databaseUrl: string;
+  readonly encryptionKey: Uint8Array;
   /** What the service logged. */
   readonly logged: string[];
   token(input: Partial<CreateServiceToken> & Pick<CreateServiceToken, "scopes">): Promise<string>;
@@ -21,10 +22,11 @@ export interface TestService extends AsyncDisposable {
 
 export async function startTestService(more: { manager?: Partial<ManagerOptions>; api?: Partial<ApiOptions> } = {}): Promise<TestService> {
   const [database, sandbox] = await Promise.all([createTestDatabase(), startSandbox()]);
+  const encryptionKey = randomBytes(32);
   const logged: string[] = [];
   const logger = listeningLogger(logged);
   const manager = new BYOKManager({
-    encryptionKey: randomBytes(32),
+    encryptionKey,
     database: database.connectionString,
     providers: {
       openai: { baseUrl: sandbox.baseUrl("openai") },
@@ -40,6 +42,7 @@ export async function startTestService(more: { manager?: Partial<ManagerOptions>
     sandbox,
     url: api.url,
     databaseUrl: database.connectionString,
+    encryptionKey,
     logged,
     async token(input) {
       const made = await createServiceToken(await coreOf(manager), "test", { name: "a test", ...input });

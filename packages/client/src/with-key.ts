@@ -25,12 +25,13 @@ export async function withKey<P extends ProviderType, T>(
   const previous: { keyId: string; error: unknown }[] = [];
   for (;;) {
     const key = (await nextKey(source, previous)) as ActiveKey<P>;
+    const number = previous.length + 1;
     const told: Partial<UsageEvent> = {};
     const startedAt = performance.now();
     const record = (outcome: "ok" | "error", requests: 0 | 1): Promise<void> =>
       source.record({
         ...told,
-        id: `${call}.${previous.length + 1}`,
+        id: `${call}.${number}`,
         keyId: key.keyId,
         ...userOf(owner),
         ...(options.label !== undefined && { label: options.label }),
@@ -41,9 +42,9 @@ export async function withKey<P extends ProviderType, T>(
       });
     let value: T;
     try {
-      value = await use(key, { number: previous.length + 1, previous: [...previous], signal, meter: (usage) => add(told, usage) });
+      value = await use(key, { number, previous: [...previous], signal, meter: (usage) => add(told, usage) });
     } catch (error) {
-      const last = !mayMoveOn(error) || previous.length + 1 >= mostKeys || signal.aborted;
+      const last = !mayMoveOn(error) || number >= mostKeys || signal.aborted;
       previous.push({ keyId: key.keyId, error });
       await record("error", last ? 1 : 0);
       if (last) throw error;

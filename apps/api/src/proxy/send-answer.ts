@@ -24,8 +24,8 @@ export async function sendAnswer(answer: DoorAnswer, response: ServerResponse): 
     "byok-attempts": String(answer.attempts),
     "byok-request-id": answer.requestId,
   });
-  // A stream's reader sees at once that it was accepted.
-  response.flushHeaders();
+  // A stream's reader sees at once that it was accepted; elsewhere the head travels with the first bytes.
+  if (String(answer.headers["content-type"] ?? "").startsWith("text/event-stream")) response.flushHeaders();
 
   let held: Uint8Array[] = [];
   let size = 0;

@@ -6,9 +6,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BYOKError } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
-import { callProvider, completeProviders, ownerRef, publicError, requireOwner, scopeFor, type Provider } from "@stack-2025/byok-core/internal";
+import { callProvider, completeProviders, publicError, requireOwner, scopeFor, type Provider } from "@stack-2025/byok-core/internal";
 import type { FailedSignIns } from "../failed-sign-ins.ts";
-import { HttpError, refusalBody, sendJson } from "../http-error.ts";
+import { hasMoreToCome, HttpError, refusalBody, sendJson } from "../http-error.ts";
 import { unauthenticated } from "../unauthenticated.ts";
 import { optionsOf, ownerOf, presentedToken } from "./caller.ts";
 import { requestBody } from "./request-body.ts";
@@ -31,7 +31,7 @@ export function proxyListener({ manager, logger, failedSignIns }: ProxyOptions):
     const { provider: name, path } = splitTarget(request.url ?? "");
     const provider = providers.get(name);
     if (!provider) {
-      sendJson(response, 404, refusalBody("NOT_FOUND", "There is no such provider here."), proxyHeaders, hasBody(request));
+      sendJson(response, 404, refusalBody("NOT_FOUND", "There is no such provider here."), proxyHeaders, hasMoreToCome(request));
       return;
     }
     const gone = new AbortController();
@@ -56,7 +56,7 @@ export function proxyListener({ manager, logger, failedSignIns }: ProxyOptions):
     const token = presentedToken(provider, { method, path, headers });
     if (token === undefined) throw unauthenticated();
     const scope = await scopeFor(manager, { serviceToken: token });
-    const owner = ownerRef(scope.core.database.installation.id, ownerOf(scope, headers));
+    const owner = scope.core.ownerRef(ownerOf(scope, headers));
     await requireOwner(scope, owner, "keys:use");
     const options = optionsOf(headers);
     const body = await requestBody(request);
@@ -70,7 +70,7 @@ export function proxyListener({ manager, logger, failedSignIns }: ProxyOptions):
       response.destroy();
       return;
     }
-    const close = !request.complete;
+    const close = hasMoreToCome(request);
     if (thrown instanceof HttpError) {
       sendJson(response, thrown.status, refusalBody("INVALID_INPUT", thrown.message), proxyHeaders, close);
       return;
@@ -113,5 +113,3 @@ function headersOf({ rawHeaders }: IncomingMessage): Record<string, string> {
   }
   return headers;
 }
-
-const hasBody = ({ headers }: IncomingMessage): boolean => headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;

@@ -7,11 +7,11 @@ import { getRequestListener } from "@hono/node-server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { BYOKError, InvalidInputError, RateLimitedError, toWire } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
-import { completeProviders, createToken, listTokens, provider, revealNext, revokeToken, scopeFor, type CreateServiceToken, type Scope } from "@stack-2025/byok-core/internal";
+import { completeProviders, createToken, listTokens, provider, publicError, revealNext, revokeToken, scopeFor, type CreateServiceToken, type Scope } from "@stack-2025/byok-core/internal";
 import { bearerOf } from "../bearer.ts";
 import { errorStatus, retryAfter } from "../error-status.ts";
 import type { FailedSignIns } from "../failed-sign-ins.ts";
-import { HttpError, sendJson } from "../http-error.ts";
+import { hasMoreToCome, HttpError, sendJson } from "../http-error.ts";
 import { readBody } from "../read-body.ts";
 import { requireStrictJson } from "../strict-json.ts";
 import { unauthenticated } from "../unauthenticated.ts";
@@ -63,20 +63,21 @@ export function trpcListener({ manager, logger, failedSignIns }: TrpcOptions): (
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       // What is refused for its form is a fault of the input, in the form of a procedure's error.
-      sendRefusal(response, new InvalidInputError(error.message), error.status);
+      sendRefusal(request, response, new InvalidInputError(error.message), error.status);
     }
   };
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = "" } = request;
     if (method !== "GET" && method !== "POST") throw new HttpError(405, "Procedures are called by GET or POST.");
-    const scope = await signIn(manager, request).catch((error: unknown) => {
+    const scope = await signIn(manager, request).catch((thrown: unknown) => {
+      const error = publicError(thrown);
       if (error instanceof BYOKError) return error;
       throw error;
     });
     if (scope instanceof BYOKError) {
       const answer = scope.code === "UNAUTHENTICATED" ? await failedSignIns.answerTo(request, unauthenticated()) : scope;
-      sendRefusal(response, answer);
+      sendRefusal(request, response, answer);
       return;
     }
     if (method === "POST") await takeBody(request, url);
@@ -92,14 +93,14 @@ async function signIn(manager: BYOKManager, request: IncomingMessage): Promise<S
   return scopeFor(manager, { serviceToken: token });
 }
 
-/** A refusal before any procedure, in the form of a procedure's error. The connection ends, since the body may not have been read. */
-function sendRefusal(response: ServerResponse, error: BYOKError, status?: number): void {
+/** A refusal before any procedure, in the form of a procedure's error. */
+function sendRefusal(request: IncomingMessage, response: ServerResponse, error: BYOKError, status?: number): void {
   const { http: own, trpc } = errorStatus[error.code];
   const http = status ?? own;
   const wait = error instanceof RateLimitedError && error.retryAfterMs !== null ? { "retry-after": retryAfter(error.retryAfterMs) } : {};
   const challenge = http === 401 ? { "www-authenticate": "Bearer" } : {};
   const body = { error: { message: error.message, code: -32_000 - (http % 100), data: { code: trpc, httpStatus: http, byok: toWire(error) } } };
-  sendJson(response, http, body, { ...challenge, ...wait }, true);
+  sendJson(response, http, body, { ...challenge, ...wait }, hasMoreToCome(request));
 }
 
 /** The body is read here, within its bounds, and handed on whole. */
