@@ -6,7 +6,7 @@ import { complaintsAbout, writeSnippets } from "../tooling/snippets/compile.ts";
 import { readDocuments, snippetsIn } from "../tooling/snippets/documents.ts";
 import { runSnippet } from "../tooling/snippets/run-snippet.ts";
 
-const snippets = await writeSnippets(readDocuments().flatMap(snippetsIn), "snippets");
+const snippets = await writeSnippets(readDocuments().flatMap(snippetsIn), "right");
 
 describe("the snippets of the documents", () => {
   let sandbox: Sandbox;
@@ -33,7 +33,7 @@ describe("the snippets of the documents", () => {
   });
 
   test("a snippet that does not hold is found, by its line in the document", { timeout: 60_000 }, async () => {
-    const wrong = await writeSnippets([{ file: "wrong.md", line: 10, code: `const a = 1;\nconst b: string = a;\nthrow new Error(b);\n` }], "wrong-snippets");
+    const wrong = await writeSnippets([{ file: "wrong.md", line: 10, code: `const a = 1;\nconst b: string = a;\nthrow new Error(b);\n` }], "wrong");
     expect(await complaintsAbout(wrong)).toEqual([expect.stringMatching(/^wrong\.md:11 error TS2322/)]);
     const [snippet] = wrong;
     await using database = await createEmptyDatabase();

@@ -25,7 +25,7 @@ export function withPrelude(code: string): string {
 
 /** Below `tooling`, in a folder that git ignores; a second run replaces the first. */
 export async function writeSnippets(snippets: readonly Snippet[], folderName: string): Promise<WrittenSnippet[]> {
-  const folder = path.join(root, "tooling", ".tsbuild", folderName);
+  const folder = path.join(root, "tooling", ".tsbuild", "of-documents", folderName);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const written = snippets.map((snippet) => ({
