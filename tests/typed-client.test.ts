@@ -151,7 +151,7 @@ describe("the typed client", () => {
     expect({ ...key.keyData }).toEqual({ apiKey: openaiKey("u5") });
     expect(config.apiKey).toBe(openaiKey("u5"));
     for (const value of [key, key.keyData, config, { nested: [config] }]) {
-      const printed = [JSON.stringify(value), inspect(value, { depth: 10 }), String(value), `${value as unknown as string}`].join("\n");
+      const printed = [JSON.stringify(value), inspect(value, { depth: 10 }), `${value as unknown as string}`].join("\n");
       expect(printed).not.toContain("sk-proj");
     }
   });

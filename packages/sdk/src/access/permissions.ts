@@ -83,7 +83,7 @@ export const scopeTable: Readonly<Record<TokenScope, readonly Action[]>> = {
 
 /** True where one of a token's scopes has the action. */
 export function scopesAllow(scopes: readonly string[], action: Action): boolean {
-  return scopes.some((scope) => Object.hasOwn(scopeTable, scope) && scopeTable[scope as TokenScope].includes(action));
+  return tokenScopes.some((scope) => scopes.includes(scope) && scopeTable[scope].includes(action));
 }
 
 /**

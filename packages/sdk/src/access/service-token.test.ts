@@ -109,18 +109,18 @@ describe("a service token", () => {
   });
 });
 
-describe("what is no token is refused in the same words", () => {
-  const say = async (text: string): Promise<string> => {
-    const error: unknown = await authenticate(core, text).catch((thrown: unknown) => thrown);
-    return JSON.stringify(error);
-  };
+/** Everything that a refusal says. */
+async function say(text: string): Promise<string> {
+  return JSON.stringify(await authenticate(core, text).catch((thrown: unknown) => thrown));
+}
 
+describe("what is no token is refused in the same words", () => {
   test("without a read where form or check are wrong; with one where they are right", async () => {
     const { token } = await createServiceToken(core, "cli", { name: "typo", scopes: ["keys:use"] });
     const neutral = await say("");
     const before = core.database.roundTrips;
     await fc.assert(
-      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(..."0aZ_-."), async (index, character) => {
+      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom("0", "a", "Z", "_", "-", "."), async (index, character) => {
         fc.pre(token[index] !== character);
         const typo = token.slice(0, index) + character + token.slice(index + 1);
         expect(tokenIdOf(typo)).toBeUndefined();
