@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdtemp, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -27,7 +27,7 @@ export interface ClusterOptions {
 export interface RunningCluster {
   port: number;
   /** Resolves when the server has ended; connections that are still open are cut. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 const environment = { LC_ALL: "C", TZ: "UTC", PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
@@ -38,11 +38,10 @@ export const dataOf = (folder: string): string => path.join(folder, "data");
 export async function initialize(binaries: Binaries, folder: string, password: string | undefined): Promise<void> {
   const data = dataOf(folder);
   if (existsSync(data)) return;
-  const making = path.join(folder, "data.new");
-  await rm(making, { recursive: true, force: true });
-  await mkdir(making, { mode: 0o700 });
+  // Two first starts at once make one each, and the second to be done uses the first's.
+  const making = await mkdtemp(path.join(folder, ".data-"));
   await handOver(making);
-  const passwordFile = path.join(folder, "password.new");
+  const passwordFile = `${making}.password`;
   try {
     if (password !== undefined) {
       await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
@@ -52,10 +51,13 @@ export async function initialize(binaries: Binaries, folder: string, password: s
     await runToEnd(binaries.initdb, [
       "-D", making, "-U", superuser, ...auth, "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions",
     ]);
+    if (!existsSync(data)) await rename(making, data);
+  } catch (error) {
+    if (!existsSync(data)) throw error;
   } finally {
     await rm(passwordFile, { force: true });
+    await rm(making, { recursive: true, force: true });
   }
-  await rename(making, data);
 }
 
 async function handOver(file: string): Promise<void> {

@@ -31,7 +31,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     const pause = Math.min(longestPauseMs, shortestPauseMs * 2 ** failures);
     failures += 1;
     // Jitter: a restarted server is not met by every process at once.
-    timer = setTimeout(() => (attempt = connect()), pause * (0.5 + Math.random() / 2));
+    timer = setTimeout(
+      () => {
+        attempt = connect();
+      },
+      pause * (0.5 + Math.random() / 2),
+    );
     timer.unref();
   };
 

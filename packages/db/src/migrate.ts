@@ -52,8 +52,10 @@ export type SchemaState =
 
 /** What is in the database. Nothing is written. @throws ConfigurationError a schema `byok` of somebody else; roles that this login may not use */
 export async function readSchemaState(session: Session): Promise<SchemaState> {
+  // From the catalog: the login need not have any right on the schema before it becomes one of its roles.
   const [found] = await session.query(`
-    select pg_get_userbyid(n.nspowner) as owner, to_regclass('byok.installation') is not null as made, current_user as login
+    select pg_get_userbyid(n.nspowner) as owner, current_user as login,
+      exists (select from pg_class where relnamespace = n.oid and relname = 'installation') as made
     from pg_namespace n where n.nspname = 'byok'`);
   if (!found) return { kind: "none" };
   const installationId = /^byok_schema_(i[0-9a-f]{12})$/.exec(String(found["owner"]))?.[1];
@@ -78,7 +80,7 @@ export async function readSchemaState(session: Session): Promise<SchemaState> {
     minReader: Number(row["min_reader"]),
     installation: {
       id: String(row["installation_id"]),
-      rootKeyId: row["root_key_id"] === null ? null : String(row["root_key_id"]),
+      rootKeyId: typeof row["root_key_id"] === "string" ? row["root_key_id"] : null,
       kdfSalt: new Uint8Array(row["kdf_salt"] as Buffer),
       kdfIterations: Number(row["kdf_iterations"]),
       version: Number(row["version"]),

@@ -137,7 +137,8 @@ export class PoolConnections implements Connections {
 
   async #acquire(): Promise<pg.PoolClient> {
     const pool = await this.pool();
-    const mustWait = pool.idleCount === 0 && pool.totalCount >= (pool.options.max ?? 10);
+    // No further connection will be opened for us. (An idle one may have been promised to somebody in this very tick.)
+    const mustWait = pool.totalCount >= (pool.options.max ?? 10);
     const connecting = pool.connect();
     try {
       return await (mustWait ? withinWait(connecting) : connecting);
