@@ -34,13 +34,14 @@ test("nothing told is null, not zero", () => {
 function faultsOf(usage: MeteredUsage | null): string[] {
   if (!usage) return [];
   const { inputTokens = 0, outputTokens = 0, cachedInputTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0, audioInputTokens = 0, audioOutputTokens = 0 } = usage;
-  const { model, audioSeconds = 0, units = {}, ...counts } = usage;
+  const { model, audioSeconds = 0, costUsd = "0", units = {}, ...counts } = usage;
   const holds = {
     "cache within input": cachedInputTokens + cacheWriteTokens <= inputTokens,
     "audio within input": audioInputTokens <= inputTokens,
     "reasoning within output": reasoningTokens <= outputTokens,
     "audio within output": audioOutputTokens <= outputTokens,
     "a model is text": model === undefined || typeof model === "string",
+    "a cost is exact text": /^\d+(?:\.\d+)?$/.test(costUsd),
     "seconds are a number": Number.isFinite(audioSeconds) && audioSeconds >= 0,
     "counts are counts": [...Object.values(counts), ...Object.values(units)].every((value) => count(value) === value),
   };
@@ -64,6 +65,9 @@ const usageObject = fc.record(
     input_tokens_details: details,
     output_tokens_details: fc.oneof(details, fc.constant("none")),
     seconds: told,
+    cost: fc.oneof(told, fc.double()),
+    is_byok: fc.boolean(),
+    cost_details: fc.record({ upstream_inference_cost: fc.oneof(told, fc.double()) }),
     type: fc.constantFrom("tokens", "duration", null),
   },
   { requiredKeys: [] },
@@ -74,6 +78,8 @@ const calls = [
   ["openai", "/v1/embeddings"],
   ["openai", "/v1/audio/transcriptions"],
   ["anthropic", "/v1/messages"],
+  ["openrouter", "/api/v1/chat/completions"],
+  ["openrouter", "/api/v1/messages"],
 ] as const;
 
 test("usage is inclusive whatever a vendor tells, in whole answers", () => {

@@ -22,6 +22,7 @@ const pair = { apiKeySid: "SK00000000000000000000000000000000", apiKeySecret: "t
 const secretFields = [
   ["openai", "apiKey", {}],
   ["anthropic", "apiKey", {}],
+  ["openrouter", "apiKey", {}],
   ["twilio", "authToken", account],
   ["twilio", "apiKeySecret", { ...account, apiKeySid: pair.apiKeySid }],
 ] as const;
@@ -98,19 +99,20 @@ describe.each(secretFields)("%s %s", (provider, field, rest) => {
     expect(refused("0".repeat(1_000_000)).details).toMatchObject({ problem: "too_long" });
   });
 
-  test.each([
+  const foreign: [text: string, what: string, home?: string][] = [
     ["sk_live_0123456789abcdef", "a Stripe key"],
     ["ghp_0123456789abcdef", "a GitHub token"],
     ["github_pat_0123456789abcdef", "a GitHub token"],
     ["xoxb-0123456789-abcdef", "a Slack token"],
     ["AKIA0123456789ABCDEF", "an AWS access key id"],
     ["AIzaTest0123456789abcdef", "a Google key"],
-    ["sk-or-v1-0123456789abcdef", "an OpenRouter key"],
+    ["sk-or-v1-0123456789abcdef", "an OpenRouter key", "openrouter"],
     ["byok_0123456789abcdef", "a byok service token"],
     ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n-----END OPENSSH PRIVATE KEY-----", "an SSH private key"],
     ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA somebody@example.test", "an SSH public key"],
     ['{"type":"service_account","project_id":"x"}', "a JSON document"],
-  ])("B-06: %s is named as %s", (given, what) => {
+  ];
+  test.each(foreign.filter(([, , home]) => home !== provider))("B-06: %s is named as %s", (given, what) => {
     const error = refused(given);
     expect(error.details).toEqual({ field: `keyData.${field}`, problem: "other_provider", provider });
     expect(error.message).toContain(`looks like ${what}`);

@@ -36,7 +36,7 @@ interface ProviderConfigByProvider {
   gemini: { apiKey: string; vertexai: false; httpOptions: { baseUrl: string; apiVersion: string } };
   vertex: { vertexai: true; project: string; location: string; googleAuthOptions: object } | { vertexai: true; apiKey: string };
   google_speech: { credentials: object } | { apiKey: string };
-  openrouter: { apiKey: string; serverURL: string };
+  openrouter: { apiKey: string; serverURL: string; retryConfig: { strategy: "none" }; httpReferer: string; appTitle: string; appCategories: string };
   deepgram: { apiKey: string; baseUrl?: string };
   twilio: { username: string; password: string; accountSid: string; region?: string; edge?: string };
   telnyx: { apiKey: string; baseURL: string; maxRetries: number };

@@ -1,36 +1,11 @@
 /** Probes, played against recorded answers: what each asks, in which order, and what it concludes. */
 import { ProviderUnavailableError } from "@stack-2025/byok-crypto";
 import { describe, expect, test } from "vitest";
+import { play } from "./probe-script.ts";
 import { providerFor } from "./registry.ts";
 import { sampleAnswer } from "./sample.ts";
 import type { VendorAnswer } from "./failure.ts";
-import type { Ask, Provider } from "./provider.ts";
-import type { KeyData } from "./key-data.ts";
-
-const now = new Date("2026-11-24T10:00:00Z");
-type Answers = Record<string, VendorAnswer | Error>;
-
-/** Answers by `METHOD path`; asking anything else fails the test. */
-function script(answers: Answers) {
-  const asked: string[] = [];
-  const requests: Parameters<Ask>[0][] = [];
-  const ask: Ask = (request) => {
-    const name = `${request.method} ${request.path}`;
-    asked.push(name);
-    requests.push(request);
-    const answer = answers[name];
-    if (answer === undefined) throw new Error(`nobody expected ${name}`);
-    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
-  };
-  return { ask, asked, requests };
-}
-
-async function play(provider: Provider, keyData: unknown, answers: Answers) {
-  const { ask, asked, requests } = script(answers);
-  const parsed: KeyData = provider.parse(keyData);
-  const outcome = await provider.probe(parsed, ask, now);
-  return { outcome, asked, requests };
-}
+import type { Answers } from "./probe-script.ts";
 
 const answer = (status: number, body: unknown = {}): VendorAnswer => ({ status, headers: {}, body: JSON.stringify(body) });
 const gone = new ProviderUnavailableError("no answer within 10 s");

@@ -2,6 +2,7 @@
 import { ConfigurationError, InvalidInputError } from "@stack-2025/byok-crypto";
 import { anthropic } from "./anthropic/index.ts";
 import { openai } from "./openai/index.ts";
+import { openrouter } from "./openrouter/index.ts";
 import { providerTypes } from "./provider-type.ts";
 import { twilio } from "./twilio/index.ts";
 import type { Provider } from "./provider.ts";
@@ -10,6 +11,7 @@ import type { ProviderType } from "./provider-type.ts";
 const registry: { readonly [P in ProviderType]?: Provider<P> } = {
   openai,
   anthropic,
+  openrouter,
   twilio,
 };
 

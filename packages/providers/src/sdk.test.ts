@@ -2,44 +2,14 @@
  * The vendors' official SDKs, made with our configurations and our refusals. Whatever the host's environment says, a
  * customer's key goes to the vendor, or to the operator's base URL, and nowhere else.
  */
-import { createServer } from "node:http";
 import Anthropic, * as anthropicErrors from "@anthropic-ai/sdk";
 import { fromWire } from "@stack-2025/byok-crypto";
 import OpenAI, * as openaiErrors from "openai";
 import twilio from "twilio";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { Recorder, recordingFetch } from "./recording.ts";
 import { providerFor } from "./registry.ts";
-import type { Server } from "node:http";
 import type { ErrorCode } from "@stack-2025/byok-crypto";
-
-interface Seen {
-  url: string;
-  headers: Record<string, string | string[] | undefined>;
-}
-
-/** An HTTP server that keeps what it was asked and answers all alike. */
-class Recorder {
-  readonly seen: Seen[] = [];
-  readonly #server: Server = createServer((request, response) => {
-    this.seen.push({ url: request.url ?? "", headers: request.headers });
-    response.writeHead(200, { "content-type": "application/json" }).end('{"object":"list","data":[],"has_more":false}');
-  });
-
-  get url(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === "string") throw new Error("the recorder does not listen");
-    return `http://127.0.0.1:${address.port}`;
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-  }
-
-  close(): Promise<void> {
-    this.#server.closeAllConnections();
-    return new Promise((resolve, reject) => this.#server.close((error) => (error ? reject(error) : resolve())));
-  }
-}
 
 const hostile = new Recorder();
 const operators = new Recorder();
@@ -77,17 +47,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-/** A `fetch` that keeps what it was asked and answers all alike. */
-function recordingFetch(body = "{}", status = 200, headers: Record<string, string> = {}) {
-  const seen: { url: URL; headers: Headers }[] = [];
-  const fetch: typeof globalThis.fetch = (input, init) => {
-    const request = new Request(input, init);
-    seen.push({ url: new URL(request.url), headers: request.headers });
-    return Promise.resolve(new Response(body, { status, headers: { "content-type": "application/json", ...headers } }));
-  };
-  return { fetch, seen };
-}
 
 /** Twilio's SDK has no base URL; an HTTP client of one's own is its documented hook. */
 class RecordingClient extends twilio.RequestClient {

@@ -1,7 +1,7 @@
 /**
  * What one call used, in our inclusive counting: `inputTokens` holds all input (cached and cache-write parts too),
  * `outputTokens` holds reasoning; the others are parts of them. All are non-negative integers but `audioSeconds`,
- * which has at most three decimals.
+ * which has at most three decimals, and `costUsd`.
  */
 export interface MeteredUsage {
   model?: string;
@@ -15,6 +15,8 @@ export interface MeteredUsage {
   audioSeconds?: number;
   characters?: number;
   segments?: number;
+  /** What the vendor itself says that the call cost, in USD, as exact decimal text without an exponent: no price book overrules it. */
+  costUsd?: string;
   /** Further counts that a price depends on: `cachedAudioTokens`, `cacheWrite1hTokens`, … */
   units?: Record<string, number>;
 }
