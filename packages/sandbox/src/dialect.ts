@@ -141,11 +141,22 @@ export interface SocketRoute {
   readonly open: (call: Call) => Session | PlainAnswer;
 }
 
-/** Faults that a vendor puts into words; the wire makes the others. */
-export type RefusalFault = Extract<
-  Fault,
-  { kind: "invalid" | "revoked" | "no_quota" | "rate_limited" | "server_error" | "scoped" | "test_credentials" | "echo_key" }
->;
+/** A vendor's words for what can befall a key. Null where this route does not meet it. */
+export interface Refusals {
+  /** Of a key that the vendor does not know, or no longer. */
+  readonly badKey: (call: Call) => Answer | null;
+  /** The account is out of money. Calls that are not paid are to be answered. */
+  readonly noQuota: (call: Call) => Answer | null;
+  readonly rateLimited: (call: Call, retryAfterS: number) => Answer | null;
+  /** `status` from 500 to 599. */
+  readonly serverError: (call: Call, status: number) => Answer | null;
+  /** A live key with few rights. */
+  readonly scoped: (call: Call) => Answer | null;
+  /** A refusal that repeats the whole key. */
+  readonly echoKey: (call: Call) => Answer | null;
+  /** A live key for tests only, where the vendor has such. */
+  readonly testCredentials?: (call: Call) => Answer | null;
+}
 
 export interface Dialect {
   /** Null when the request brings no key at all. */
@@ -153,8 +164,7 @@ export interface Dialect {
   requestId(sequence: number): string;
   /** Whose shelf the call may use. */
   account(credential: Credential, path: string): string;
-  /** Null when this route does not meet the fault. */
-  refuse(fault: RefusalFault, call: Call): Answer | null;
+  readonly refusals: Refusals;
   missingKey(call: Call): Answer;
   notFound(call: Call): Answer;
   methodNotAllowed(call: Call): Answer;
@@ -162,7 +172,7 @@ export interface Dialect {
   /** A model that the path names. */
   modelIn?(path: string): string | null;
   /** A refusal of the key inside an open WebSocket, where the vendor words it so. */
-  refuseInside?(fault: RefusalFault, call: Call): Iterable<SocketEvent>;
+  refuseInside?(call: Call): SocketEvent[];
   readonly routes: readonly Route[];
   readonly sockets?: readonly SocketRoute[];
 }
@@ -196,6 +206,12 @@ export type JsonObject = Record<string, unknown>;
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A field's text; empty when it has none. */
+export function textIn(object: JsonObject, name: string): string {
+  const value = object[name];
+  return typeof value === "string" ? value : "";
 }
 
 /** The request's JSON object, or null when it holds none. */

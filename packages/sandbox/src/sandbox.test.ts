@@ -166,7 +166,7 @@ describe("the server", () => {
   it("says at its root what it is, and knows no other vendors", async () => {
     const root = await fetch(sandbox.url);
     expect(root.status).toBe(200);
-    expect(await root.text()).toContain("/openai, /anthropic, /twilio");
+    expect(await root.text()).toContain("/openai, /anthropic, ");
     expect((await fetch(`${sandbox.url}/constructor/v1/models`)).status).toBe(404);
   });
 

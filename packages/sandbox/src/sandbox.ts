@@ -66,11 +66,6 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     memory.shelves.clear();
     memory.sequence = 0;
   };
-  // A mistake of the sandbox's own must not look like a fault that somebody asked for.
-  const failed = (error: unknown, connection: { destroy(): unknown }): void => {
-    process.emitWarning(error instanceof Error ? error : String(error));
-    connection.destroy();
-  };
   const server = createServer((request, response) => {
     serve(memory, reset, request, response).catch((error: unknown) => failed(error, response));
   });
@@ -104,6 +99,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A mistake of the sandbox's own must not look like a fault that somebody asked for. */
+function failed(error: unknown, connection: { destroy(): unknown }): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+  connection.destroy();
 }
 
 async function serve(memory: Memory, reset: () => void, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -125,7 +125,7 @@ async function answerTo(dialect: Dialect, route: Route | undefined, call: Call, 
 }
 
 /** What the fault makes of the call; null where it makes nothing of it, or where it is the wire's business. */
-export function refusalOf(dialect: Dialect, call: Call): Answer | null {
+export function refusalOf({ refusals }: Dialect, call: Call): Answer | null {
   const { fault } = call;
   switch (fault.kind) {
     case "redirect":
@@ -134,13 +134,19 @@ export function refusalOf(dialect: Dialect, call: Call): Answer | null {
       return { status: fault.status, headers: { "content-type": "application/json", ...lowerCase(fault.headers ?? {}) }, body: fault.body ?? "" };
     case "invalid":
     case "revoked":
+      return refusals.badKey(call);
     case "no_quota":
+      return refusals.noQuota(call);
     case "rate_limited":
+      return refusals.rateLimited(call, fault.retryAfterS ?? 1);
     case "server_error":
+      return refusals.serverError(call, fault.status ?? 500);
     case "scoped":
+      return refusals.scoped(call);
     case "test_credentials":
+      return refusals.testCredentials?.(call) ?? null;
     case "echo_key":
-      return dialect.refuse(fault, call);
+      return refusals.echoKey(call);
     default:
       return null;
   }

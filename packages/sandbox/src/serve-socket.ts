@@ -42,7 +42,7 @@ export async function serveSocket(memory: Memory, asked: Asked, socket: Socket, 
 function refused(dialect: Dialect, call: Call): Answer | Session | null {
   const { fault } = call;
   if ((fault.kind === "invalid" || fault.kind === "revoked") && fault.afterHandshake === true && dialect.refuseInside !== undefined) {
-    const inside = [...dialect.refuseInside(fault, call)];
+    const inside = dialect.refuseInside(call);
     return { headers: {}, open: () => inside, hear: () => [], failure: {} };
   }
   return refusalOf(dialect, call);
@@ -79,7 +79,7 @@ async function converse(webSocket: WebSocket, entry: LedgerEntry, fault: Fault, 
   const gone = new AbortController();
   const toSay: Iterator<SocketEvent>[] = [session.open()[Symbol.iterator]()];
   const mistakes: unknown[] = [];
-  let wake = (): void => undefined;
+  let wake: (() => void) | undefined;
   webSocket.on("message", (data: Buffer, binary) => {
     if (!binary) noteText(entry, data);
     try {
@@ -87,14 +87,14 @@ async function converse(webSocket: WebSocket, entry: LedgerEntry, fault: Fault, 
     } catch (error) {
       mistakes.push(error);
     }
-    wake();
+    wake?.();
   });
   // A frame that breaks the protocol closes the connection; so does a dropped one.
   webSocket.on("error", () => webSocket.terminate());
   webSocket.on("close", (code) => {
     entry.finished = code !== 1006;
     gone.abort();
-    wake();
+    wake?.();
   });
   const endsAfter = fault.kind === "cut_stream" || fault.kind === "stream_error" ? fault.afterEvents : Number.POSITIVE_INFINITY;
   for (let sent = 0; !gone.signal.aborted; ) {

@@ -9,7 +9,10 @@ export const reasoningTokens = 8;
 const wordsSaidBack = 200;
 const mostWordsOnRequest = 100_000;
 
-/** A prompt reduced to its texts. */
+/** Tokens of a second of audio that models hear or speak. */
+export const audioTokensPerSecond = 10;
+
+/** A prompt reduced to its texts, and how much audio came with them. */
 export interface Prompt {
   /** Instructions: system and developer messages. One starting with `cache:` was read from the cache, with `cache-write:` written to it. */
   readonly system: readonly string[];
@@ -17,6 +20,10 @@ export interface Prompt {
   readonly turns: readonly string[];
   /** The last thing the user said. */
   readonly lastUser: string;
+  /** Of audio, counted beside the texts. */
+  readonly audioTokens?: number;
+  /** Of what the vendor has stored for the account and the request only names: counted beside the texts, and as read from the cache. */
+  readonly storedTokens?: number;
 }
 
 export interface Speech {
@@ -34,12 +41,30 @@ export function countTokens(text: string): number {
 }
 
 /** The tokens of a prompt, with those that the cache had and got. */
-export function countPrompt(prompt: Prompt): Pick<Usage, "inputTokens" | "cachedInputTokens" | "cacheWriteTokens"> {
+export function countPrompt(prompt: Prompt): Pick<Usage, "inputTokens" | "cachedInputTokens" | "cacheWriteTokens" | "audioInputTokens"> {
+  const { audioTokens: audio = 0, storedTokens = 0 } = prompt;
   return {
-    inputTokens: tokensOf(prompt.system) + tokensOf(prompt.turns),
-    cachedInputTokens: tokensOf(prompt.system.filter((text) => text.startsWith("cache:"))),
+    inputTokens: tokensOf(prompt.system) + tokensOf(prompt.turns) + audio + storedTokens,
+    cachedInputTokens: storedTokens + tokensOf(prompt.system.filter((text) => text.startsWith("cache:"))),
     cacheWriteTokens: tokensOf(prompt.system.filter((text) => text.startsWith("cache-write:"))),
+    ...(audio > 0 && { audioInputTokens: audio }),
   };
+}
+
+/** How long a recording lasts, in whole seconds and at least one: 16 bits at 8 kHz, as telephones have it, unless told otherwise. */
+export function secondsOfAudio(bytes: number, bytesPerSecond = 16_000): number {
+  return Math.max(1, Math.ceil(bytes / bytesPerSecond));
+}
+
+/** How many characters speech is made of: code points, as the vendors count and bill them. */
+export function countCharacters(text: string): number {
+  return Array.from(text).length;
+}
+
+/** Bytes that stand for speech: the same for the same text, 64 a character, and no audio that anyone could hear. */
+export function soundOf(text: string): Buffer {
+  const characters = countCharacters(text);
+  return Buffer.alloc(64 * characters, characters % 251);
 }
 
 /**

@@ -43,6 +43,8 @@ export interface IssuedToken {
   readonly expiresAt: Date;
   /** How often it may open something; unbounded by default. */
   uses: number;
+  /** The only model that it opens. */
+  readonly constraint?: string;
 }
 
 export class Vault {

@@ -1,6 +1,6 @@
 // The headers and refusals that Anthropic's routes share. Shapes and types: Anthropic's API reference, read 2026-11-24.
 import { accountOf } from "../account.ts";
-import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
+import type { Call, PlainAnswer, Refusals } from "../dialect.ts";
 import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
@@ -59,26 +59,14 @@ export function tooLarge(call: Call): PlainAnswer {
   return refusal(call, 413, "request_too_large", "Request exceeds the maximum size");
 }
 
-/** Anthropic's words for a fault; null where this route does not meet it. */
-export function refuse(fault: RefusalFault, call: Call): Answer | null {
-  switch (fault.kind) {
-    case "invalid":
-    case "revoked":
-      return unknownKey(call);
-    case "echo_key":
-      return echoing(unknownKey(call, `: ${call.credential.key}`), call.credential.key);
-    case "no_quota":
-      return call.paid ? badRequest(call, creditTooLow) : null;
-    case "rate_limited":
-      return rateLimited(call, Math.ceil(fault.retryAfterS ?? 1));
-    case "server_error":
-      return serverError(call, fault.status ?? 500);
-    case "scoped":
-      return /^\/v1\/models(\/|$)/.test(call.path) ? refusal(call, 403, "permission_error", notPermitted) : null;
-    case "test_credentials":
-      return null;
-  }
-}
+export const refusals: Refusals = {
+  badKey: (call) => unknownKey(call),
+  noQuota: (call) => (call.paid ? badRequest(call, creditTooLow) : null),
+  rateLimited: (call, retryAfterS) => rateLimited(call, Math.ceil(retryAfterS)),
+  serverError,
+  scoped: (call) => (/^\/v1\/models(\/|$)/.test(call.path) ? refusal(call, 403, "permission_error", notPermitted) : null),
+  echoKey: (call) => echoing(unknownKey(call, `: ${call.credential.key}`), call.credential.key),
+};
 
 const notPermitted = "Your API key does not have permission to use the specified resource.";
 const creditTooLow =

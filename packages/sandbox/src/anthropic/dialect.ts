@@ -1,7 +1,7 @@
 // Anthropic as the sandbox speaks it.
 import { accountOf } from "../account.ts";
 import type { Arrival, Credential, Dialect } from "../dialect.ts";
-import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
+import { methodNotAllowed, missingKey, notFound, refusals, tooLarge } from "./answers.ts";
 import { countMessageTokens, createMessage } from "./messages.ts";
 import { getModel, listModels } from "./models.ts";
 
@@ -9,7 +9,7 @@ export const anthropic: Dialect = {
   credential: keyOf,
   requestId: (sequence) => `req_sandbox${String(sequence).padStart(17, "0")}`,
   account: (credential) => accountOf(credential.key),
-  refuse,
+  refusals,
   missingKey,
   notFound,
   methodNotAllowed,

@@ -1,6 +1,6 @@
 // The headers and refusals that OpenAI's routes share. Shapes and codes: OpenAI's API reference and error guide, read 2026-11-24.
 import { accountOf } from "../account.ts";
-import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
+import type { Call, PlainAnswer, Refusals } from "../dialect.ts";
 import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
@@ -76,26 +76,14 @@ export function tooLarge(call: Call): PlainAnswer {
   return refusal(call, 413, { message: "Request too large.", type: "invalid_request_error", param: null, code: null });
 }
 
-/** OpenAI's words for a fault; null where this route does not meet it. */
-export function refuse(fault: RefusalFault, call: Call): Answer | null {
-  switch (fault.kind) {
-    case "invalid":
-    case "revoked":
-      return unknownKey(call, masked(call.credential.key));
-    case "echo_key":
-      return echoing(unknownKey(call, call.credential.key), call.credential.key);
-    case "no_quota":
-      return call.paid ? refusal(call, 429, noQuota) : null;
-    case "rate_limited":
-      return rateLimited(call, fault.retryAfterS ?? 1);
-    case "server_error":
-      return serverError(call, fault.status ?? 500);
-    case "scoped":
-      return /^\/v1\/models(\/|$)/.test(call.path) ? json(403, vendorHeaders(call), { error: missingScope }) : null;
-    case "test_credentials":
-      return null;
-  }
-}
+export const refusals: Refusals = {
+  badKey: (call) => unknownKey(call, masked(call.credential.key)),
+  noQuota: (call) => (call.paid ? refusal(call, 429, noQuota) : null),
+  rateLimited,
+  serverError,
+  scoped: (call) => (/^\/v1\/models(\/|$)/.test(call.path) ? json(403, vendorHeaders(call), { error: missingScope }) : null),
+  echoKey: (call) => echoing(unknownKey(call, call.credential.key), call.credential.key),
+};
 
 const noQuota: ErrorBody = {
   message:

@@ -1,7 +1,7 @@
 // OpenAI as the sandbox speaks it.
 import { accountOf } from "../account.ts";
 import type { Arrival, Credential, Dialect } from "../dialect.ts";
-import { methodNotAllowed, missingKey, notFound, refuse, tooLarge } from "./answers.ts";
+import { methodNotAllowed, missingKey, notFound, refusals, tooLarge } from "./answers.ts";
 import { chatCompletion } from "./chat.ts";
 import { createEmbeddings } from "./embeddings.ts";
 import { deleteFile, listFiles, readFile, readFileContent, uploadFile } from "./files.ts";
@@ -13,7 +13,7 @@ export const openai: Dialect = {
   credential: bearer,
   requestId: (sequence) => `req_sandbox${String(sequence).padStart(25, "0")}`,
   account: (credential) => accountOf(credential.key),
-  refuse,
+  refusals,
   missingKey,
   notFound,
   methodNotAllowed,

@@ -1,14 +1,11 @@
 // POST /v1/audio/transcriptions. Every recording says the same; what it costs depends on how many bytes it has.
 import { type Answer, type Call, json, type PlainAnswer, sse, type StreamEvent } from "../dialect.ts";
 import type { Usage } from "../ledger.ts";
-import { countTokens } from "../speech.ts";
+import { audioTokensPerSecond, countTokens, secondsOfAudio } from "../speech.ts";
 import { badRequest, limitHeaders, missing, serverErrorBody, unknownModel, vendorHeaders } from "./answers.ts";
 import { formOf, textField } from "./multipart.ts";
 
 const transcript = "Hello there from the byok sandbox.";
-/** Bytes a second of telephone audio, 16 bits at 8 kHz. */
-const bytesPerSecond = 16_000;
-const tokensPerSecond = 10;
 
 export async function transcribe(call: Call): Promise<Answer> {
   const form = await formOf(call);
@@ -19,7 +16,7 @@ export async function transcribe(call: Call): Promise<Answer> {
   if (file === null || typeof file === "string") return missing(call, "file");
   const refusal = unknownModel(call, model);
   if (refusal !== null) return refusal;
-  const seconds = Math.max(1, Math.ceil(file.size / bytesPerSecond));
+  const seconds = secondsOfAudio(file.size);
   const headers = { ...vendorHeaders(call), ...limitHeaders() };
   const format = textField(form, "response_format") ?? "json";
   if (format === "text" || format === "srt" || format === "vtt") return withoutUsage(model, format, headers);
@@ -60,7 +57,7 @@ function durationUsage(seconds: number): { usage: Usage; told: object } {
 }
 
 function tokenUsage(seconds: number): { usage: Usage; told: object } {
-  const inputTokens = seconds * tokensPerSecond;
+  const inputTokens = seconds * audioTokensPerSecond;
   const outputTokens = countTokens(transcript);
   const details = { text_tokens: 0, audio_tokens: inputTokens };
   return {

@@ -1,5 +1,5 @@
 // The headers, refusals and forms that Twilio's routes share. Codes: Twilio's error dictionary, read 2026-11-24.
-import type { Answer, Call, PlainAnswer, RefusalFault } from "../dialect.ts";
+import type { Call, PlainAnswer, Refusals } from "../dialect.ts";
 import { badGatewayPage, echoing, json } from "../dialect.ts";
 
 /** On every answer. */
@@ -36,26 +36,15 @@ export function tooLarge(call: Call): PlainAnswer {
   return refusal(call, 413, 20001, "Request entity too large");
 }
 
-/** Twilio's words for a fault; null where this route does not meet it. */
-export function refuse(fault: RefusalFault, call: Call): Answer | null {
-  switch (fault.kind) {
-    case "invalid":
-    case "revoked":
-      return notAuthenticated(call);
-    case "echo_key":
-      return echoing(refusal(call, 401, 20003, `Authenticate: ${call.credential.key}`), call.credential.key);
-    case "no_quota":
-      return call.paid ? refusal(call, 403, 20005, "Account not active") : null;
-    case "rate_limited":
-      return refusal(call, 429, 20429, "Too Many Requests", { "twilio-concurrent-requests": "101" });
-    case "server_error":
-      return serverError(call, fault.status ?? 500);
-    case "scoped":
-      return call.method === "GET" ? refusal(call, 401, 70051, "Authorization Failed") : null;
-    case "test_credentials":
-      return mayTest(call) ? null : refusal(call, 403, 20008, "Resource not accessible with Test Account Credentials");
-  }
-}
+export const refusals: Refusals = {
+  badKey: (call) => notAuthenticated(call),
+  noQuota: (call) => (call.paid ? refusal(call, 403, 20005, "Account not active") : null),
+  rateLimited: (call) => refusal(call, 429, 20429, "Too Many Requests", { "twilio-concurrent-requests": "101" }),
+  serverError,
+  scoped: (call) => (call.method === "GET" ? refusal(call, 401, 70051, "Authorization Failed") : null),
+  echoKey: (call) => echoing(refusal(call, 401, 20003, `Authenticate: ${call.credential.key}`), call.credential.key),
+  testCredentials: (call) => (mayTest(call) ? null : refusal(call, 403, 20008, "Resource not accessible with Test Account Credentials")),
+};
 
 /** What test credentials open. */
 function mayTest(call: Call): boolean {

@@ -1,7 +1,7 @@
 // Twilio as the sandbox speaks it: `api.twilio.com`, and the keys of `iam.twilio.com`, behind one address.
 import type { Answer, Arrival, Call, Credential, Dialect, Route } from "../dialect.ts";
 import { readAccount, readBalance } from "./account.ts";
-import { methodNotAllowed, notAuthenticated, notFound, pageOf, refuse, tooLarge } from "./answers.ts";
+import { methodNotAllowed, notAuthenticated, notFound, pageOf, refusals, tooLarge } from "./answers.ts";
 import { listCalls, placeCall, readCall } from "./calls.ts";
 import { deleteKey, listKeys, mintKey, opens, readKey } from "./keys.ts";
 import { deleteMessage, listMessages, readMessage, sendMessage } from "./messages.ts";
@@ -12,7 +12,7 @@ export const twilio: Dialect = {
   credential: basic,
   requestId: (sequence) => `RQ${sequence.toString(16).padStart(32, "0")}`,
   account: (credential, path) => /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})(?![0-9a-z])/i.exec(path)?.[1] ?? credential.username,
-  refuse,
+  refusals,
   missingKey: notAuthenticated,
   notFound,
   methodNotAllowed,
