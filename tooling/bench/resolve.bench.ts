@@ -29,7 +29,7 @@ export const bench: Bench = {
       for (let index = 0; index < owners; index += 1) await cached.getActiveKey(`user_${index}`, ProviderType.OPENAI);
 
       const text = await resolveStatement(bare, () => cold.getActiveKey("user_0", ProviderType.OPENAI));
-      const withCondition = text.replace(/\norder by /, "\nwhere o.owner_id = any($4::uuid[])\norder by ");
+      const withCondition = text.replace(/\s+order by /, "\nwhere o.owner_id = any($4::uuid[])\norder by ");
       if (withCondition === text) throw new Error("the statement has no place for a condition; look at it, and then at this benchmark");
       const { installation } = (await coreOf(cold)).database;
       const system = ownerRef(installation.id, { system: true }).id;

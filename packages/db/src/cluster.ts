@@ -30,7 +30,7 @@ export interface RunningCluster {
   stop: () => Promise<void>;
 }
 
-const environment = { LC_ALL: "C", TZ: "UTC", PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
+const environment = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/local/bin:/usr/bin:/bin" };
 
 export const dataOf = (folder: string): string => path.join(folder, "data");
 
