@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { ConfigurationError } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
@@ -38,6 +39,7 @@ export interface Api extends AsyncDisposable {
 
 /** Of the 25 s that a stop may take in all (F-27): what was cut has still to be counted, and the database to be let go. */
 const endWithinMs = 20_000;
+const countWithinMs = 2_000;
 
 /** On every answer of ours that is not the proxy's (SECURITY S-57). */
 const securityHeaders = {
@@ -56,6 +58,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const app = routes(options, trpcListener({ ...options, failedSignIns }));
   const proxyHost = proxyOrigin === undefined ? undefined : new URL(proxyOrigin).host;
 
+  // A call goes on for a moment after its connection was cut: what the provider told so far is counted.
+  const calls = new Set<Promise<void>>();
   const listen = (request: IncomingMessage, response: ServerResponse): void => {
     response.on("error", (error) => logger.debug({ error: error.name }, "an answer could not be written"));
     try {
@@ -69,7 +73,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     if (proxyHost !== undefined && isProxy !== (request.headers.host === proxyHost) && !isHealth(request)) {
       sendJson(response, 404, refusalBody("NOT_FOUND", "There is nothing at this address."), securityHeaders, true);
     } else if (isProxy) {
-      void proxy(request, response);
+      const call = proxy(request, response).finally(() => calls.delete(call));
+      calls.add(call);
     } else app(request, response);
   };
   const server = createServer(
@@ -91,7 +96,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { address, port } = server.address() as AddressInfo;
   const url = `http://${reachable(address)}:${port}`;
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= end(server));
+  const close = (): Promise<void> => (closing ??= end(server).then(() => allWithin(calls, countWithinMs)));
   return { url, close, [Symbol.asyncDispose]: close };
 }
 
@@ -148,6 +153,10 @@ function listening(server: ReturnType<typeof createServer>, port: number, host: 
     });
     server.listen(port, host, resolve);
   });
+}
+
+async function allWithin(work: Iterable<Promise<void>>, ms: number): Promise<void> {
+  await Promise.race([Promise.all(work), pause(ms, undefined, { ref: false })]);
 }
 
 /** An address that listens everywhere is reached on the loopback. */
