@@ -23,6 +23,10 @@ export const labels = {
   auditMac: "byok/1/audit-mac",
   /** An owner's own key for the audit chain. */
   auditOwner: "byok/1/owner-audit",
+  /** Key data, sealed to a public key of its owner's. */
+  sealed: "byok/1/sealed",
+  /** The name of such a public key. */
+  sealingKey: "byok/1/key-for-sealing",
   /** Where a list goes on. */
   cursor: "byok/1/cursor",
   /** A service token or link, as it is looked up. */

@@ -40,6 +40,18 @@ describe("S-07 the cipher", () => {
   });
 });
 
+describe("HPKE", () => {
+  it("S-97 beside noble it is the only thing from outside, imported in one file, and only when something is sealed or opened", () => {
+    const outside = sources.flatMap(({ text }) => [...text.matchAll(/(?:from|import\() ?"([^".#][^"]*)"/g)].map(([, name = ""]) => name));
+    expect(new Set(outside.map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0]))).toEqual(
+      new Set(["node:crypto", "node:util", "@noble/ciphers", "@noble/hashes", "@hpke/core"]),
+    );
+    expect(filesWith(/@hpke\//)).toEqual(["hpke.ts"]);
+    expect(timesIn("hpke.ts", /@hpke\//g)).toBe(2);
+    expect(timesIn("hpke.ts", /import type \{ CipherSuite \} from "@hpke\/core"|await import\("@hpke\/core"\)/g)).toBe(2);
+  });
+});
+
 describe("S-06 randomness", () => {
   it("never comes from Math.random", () => {
     expect(filesWith(/Math\.random/)).toEqual([]);
