@@ -4,10 +4,11 @@ import type { Dialect } from "./dialect.ts";
 import { gemini } from "./gemini/dialect.ts";
 import { googleSpeech } from "./google-speech/dialect.ts";
 import { openai } from "./openai/dialect.ts";
+import { openrouter } from "./openrouter/dialect.ts";
 import { twilio } from "./twilio/dialect.ts";
 import { vertex } from "./vertex/dialect.ts";
 
-export const dialects = { openai, anthropic, gemini, vertex, google_speech: googleSpeech, twilio } satisfies Record<string, Dialect>;
+export const dialects = { openai, anthropic, gemini, vertex, google_speech: googleSpeech, openrouter, twilio } satisfies Record<string, Dialect>;
 
 /** A vendor that the sandbox can stand for. */
 export type SandboxProvider = keyof typeof dialects;

@@ -20,6 +20,8 @@ export interface Usage {
   segments?: number;
   /** What the vendor itself says it charges, as a decimal. */
   cost?: string;
+  /** What OpenRouter says that another vendor charges beside, on the customer's own key there. */
+  upstreamCost?: string;
   currency?: string;
 }
 
