@@ -7,7 +7,12 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { BYOKManager } from "@stack-2025/byok-core";
+import { coreOf, createServiceToken } from "@stack-2025/byok-core/internal";
 import { createTestDatabase, type TestDatabase } from "@stack-2025/byok-db/testing";
+import { startSandbox } from "@stack-2025/byok-sandbox";
+
+const rootKey = "base64:3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=";
 
 const entry = fileURLToPath(new URL("byok.ts", import.meta.url));
 let database: TestDatabase;
@@ -29,7 +34,7 @@ afterAll(async () => {
 function start(command: "serve" | "worker", env: Record<string, string> = {}): { child: ChildProcess; line: (message: string) => Promise<Record<string, unknown>>; ended: Promise<{ code: number | null; out: string; err: string }> } {
   const child = spawn(process.execPath, ["--conditions=byok-source", entry, command], {
     cwd: place,
-    env: { PATH: process.env["PATH"], DATABASE_URL: database.connectionString, BYOK_ENCRYPTION_KEY: "base64:3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=", PORT: "0", ...env },
+    env: { PATH: process.env["PATH"], DATABASE_URL: database.connectionString, BYOK_ENCRYPTION_KEY: rootKey, PORT: "0", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);
@@ -58,6 +63,29 @@ test("F-27 serve listens, logs JSON lines without a secret, and ends cleanly on 
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).not.toMatch(/3q2|BYOK_ENCRYPTION_KEY/);
   expect(out).toMatch(/"outcome":"clean"/);
+});
+
+test("F-27 an answer that is under way when the stop comes is finished, and counted", async () => {
+  await using sandbox = await startSandbox();
+  await using manager = new BYOKManager({ encryptionKey: rootKey, database: database.connectionString, providers: { openai: { baseUrl: sandbox.baseUrl("openai") } } });
+  const apiKey = "sk-of-the-stop-0001-long-enough";
+  const { id } = await manager.addKey({ userId: "u_1", provider: "openai", keyData: { apiKey } });
+  const { token } = await createServiceToken(await coreOf(manager), "test", { name: "x", scopes: ["keys:use"], owner: { userId: "u_1" } });
+  sandbox.script(apiKey, { kind: "slow", betweenChunksMs: 150 });
+
+  const { child, line, ended } = start("serve", { BYOK_PROVIDER_URL_OPENAI: sandbox.baseUrl("openai") });
+  const { address } = await line("listening");
+  const answer = await fetch(`${String(address)}/proxy/openai/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "gpt-4o-mini", stream: true, messages: [{ role: "user", content: "Say hello." }] }),
+  });
+  child.kill("SIGTERM");
+  await line("stopping");
+  expect(await answer.text()).toMatch(/data: \[DONE\]\s*$/);
+  expect(await ended).toMatchObject({ code: 0, err: "" });
+  const { requests, inputTokens, outputTokens } = await manager.getUsageStats(id);
+  expect({ requests, inputTokens, outputTokens }).toEqual(sandbox.ledger.totals({ path: "/v1/chat/completions" }));
 });
 
 test("S-81 the signal that opens Node's inspector does not open it", async () => {
