@@ -72,23 +72,43 @@ const usageObject = fc.record(
   },
   { requiredKeys: [] },
 );
+const modalities = fc.array(fc.record({ modality: fc.constantFrom("TEXT", "audio", "IMAGE"), tokenCount: told, tokens: told }), { maxLength: 3 });
+const googleUsage = fc.record(
+  {
+    promptTokenCount: told,
+    toolUsePromptTokenCount: told,
+    candidatesTokenCount: told,
+    thoughtsTokenCount: told,
+    cachedContentTokenCount: told,
+    promptTokensDetails: modalities,
+    candidatesTokensDetails: modalities,
+    cacheTokensDetails: modalities,
+    total_input_tokens: told,
+    total_output_tokens: told,
+    total_cached_tokens: told,
+    input_tokens_by_modality: modalities,
+  },
+  { requiredKeys: [] },
+);
 const calls = [
   ["openai", "/v1/chat/completions"],
   ["openai", "/v1/responses"],
   ["openai", "/v1/embeddings"],
   ["openai", "/v1/audio/transcriptions"],
   ["anthropic", "/v1/messages"],
+  ["gemini", "/v1beta/models/m:generateContent"],
+  ["gemini", "/v1beta/interactions"],
   ["openrouter", "/api/v1/chat/completions"],
   ["openrouter", "/api/v1/messages"],
 ] as const;
 
 test("usage is inclusive whatever a vendor tells, in whole answers", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...calls), usageObject, ([type, path], usage) => {
+    fc.property(fc.constantFrom(...calls), usageObject, googleUsage, ([type, path], usage, usageMetadata) => {
       const provider = completeProviders.find((one) => one.type === type);
       const route = provider?.route("POST", path);
       if (!provider || !route) throw new Error(`no ${path} of ${type}`);
-      expect(faultsOf(provider.meter.json({ model: "m", usage, num_segments: "1" }, { route, path, body: undefined, askedByUs: false }))).toEqual([]);
+      expect(faultsOf(provider.meter.json({ model: "m", usage: { ...usage, ...usageMetadata }, usageMetadata, num_segments: "1" }, { route, path, body: undefined, askedByUs: false }))).toEqual([]);
     }),
     { numRuns: 500 },
   );
@@ -101,6 +121,7 @@ test("usage is inclusive whatever a vendor tells, in streams", () => {
       usageObject.map((usage) => ({ event: "response.completed", data: { type: "response.completed", response: { model: "m", usage } } })),
       usageObject.map((usage) => ({ event: "message_start", data: { type: "message_start", message: { model: "m", usage } } })),
       usageObject.map((usage) => ({ event: "message_delta", data: { type: "message_delta", usage } })),
+      googleUsage.map((usageMetadata) => ({ event: undefined, data: { candidates: [{}], usageMetadata } })),
       fc.constant({ event: "error", data: { type: "error" } }),
     ),
     { maxLength: 6 },

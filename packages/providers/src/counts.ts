@@ -14,6 +14,12 @@ export function seconds(value: unknown): number | undefined {
   return Math.ceil(Number((value * 1_000).toFixed(3))) / 1_000;
 }
 
+/** What was told of several counts together; undefined where nothing was. */
+export function sum(...counts: (number | undefined)[]): number | undefined {
+  const told = counts.filter((one) => one !== undefined);
+  return told.length === 0 ? undefined : told.reduce((total, one) => total + one, 0);
+}
+
 /** Counts as they were read; what was not told is undefined. */
 type Read<T> = { [K in keyof T]: T[K] | undefined };
 

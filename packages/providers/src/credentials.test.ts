@@ -22,6 +22,7 @@ const pair = { apiKeySid: "SK00000000000000000000000000000000", apiKeySecret: "t
 const secretFields = [
   ["openai", "apiKey", {}],
   ["anthropic", "apiKey", {}],
+  ["gemini", "apiKey", {}],
   ["openrouter", "apiKey", {}],
   ["twilio", "authToken", account],
   ["twilio", "apiKeySecret", { ...account, apiKeySid: pair.apiKeySid }],
@@ -105,7 +106,7 @@ describe.each(secretFields)("%s %s", (provider, field, rest) => {
     ["github_pat_0123456789abcdef", "a GitHub token"],
     ["xoxb-0123456789-abcdef", "a Slack token"],
     ["AKIA0123456789ABCDEF", "an AWS access key id"],
-    ["AIzaTest0123456789abcdef", "a Google key"],
+    ["AIzaTest0123456789abcdef", "a Google key", "gemini"],
     ["sk-or-v1-0123456789abcdef", "an OpenRouter key", "openrouter"],
     ["byok_0123456789abcdef", "a byok service token"],
     ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n-----END OPENSSH PRIVATE KEY-----", "an SSH private key"],
@@ -160,6 +161,9 @@ describe("keys of the wrong kind or place", () => {
     ["openai", "ek_0123456789abcdef", "wrong_kind", "a short-lived client secret"],
     ["openai", "sk-admin-0123456789", "wrong_kind", "an admin key"],
     ["anthropic", "sk-ant-oat01-0123456789", "wrong_kind", "an OAuth token"],
+    ["gemini", "auth_tokens/0123456789", "wrong_kind", "an ephemeral token"],
+    ["gemini", "ya29.0123456789", "wrong_kind", "an access token"],
+    ["gemini", "sk-proj-0123456789", "other_provider", "an OpenAI key"],
   ] as const)("B-06: %s refuses %s as %s", (provider, apiKey, problem, what) => {
     const error = refusalOf(provider, { apiKey });
     expect(error.details).toEqual({ field: "keyData.apiKey", problem, provider });

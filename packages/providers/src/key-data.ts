@@ -21,10 +21,10 @@ interface KeyDataByProvider {
 interface KeyMetadataByProvider {
   openai: { organization?: string; project?: string; region?: string };
   anthropic: { workspaceId?: string };
-  gemini: Record<never, never>;
+  gemini: Record<string, never>;
   vertex: { project?: string; location?: string; clientEmail?: string };
   google_speech: { project?: string; clientEmail?: string };
-  openrouter: Record<never, never>;
+  openrouter: Record<string, never>;
   deepgram: { projectId?: string; region?: string };
   twilio: { accountSid: string; apiKeySid?: string; region?: string; edge?: string };
   telnyx: { publicKey?: string };

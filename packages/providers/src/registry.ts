@@ -1,6 +1,7 @@
 /** Every provider by its name. Adding one means adding its folder and one line here. */
 import { ConfigurationError, InvalidInputError } from "@stack-2025/byok-crypto";
 import { anthropic } from "./anthropic/index.ts";
+import { gemini } from "./gemini/index.ts";
 import { openai } from "./openai/index.ts";
 import { openrouter } from "./openrouter/index.ts";
 import { providerTypes } from "./provider-type.ts";
@@ -11,6 +12,7 @@ import type { ProviderType } from "./provider-type.ts";
 const registry: { readonly [P in ProviderType]?: Provider<P> } = {
   openai,
   anthropic,
+  gemini,
   openrouter,
   twilio,
 };

@@ -10,6 +10,11 @@ export function object(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
+/** The objects that an array holds; none where the value is no array. */
+export function objects(value: unknown): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
 export function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
@@ -24,17 +29,29 @@ export function parseObject(json: string): JsonObject | undefined {
   }
 }
 
-/** The objects of an answer: its JSON body, or the data of each event where it is a stream of events. */
+/** The JSON objects that the text is an array of; empty where it is none. */
+function parseArray(json: string): JsonObject[] {
+  if (!/^\s*\[/.test(json)) return [];
+  try {
+    return objects(JSON.parse(json));
+  } catch {
+    return [];
+  }
+}
+
+/** The objects of an answer: its JSON body, what an array holds, or the data of each event where it is a stream of events. */
 export function answerObjects(body: string): JsonObject[] {
   const whole = parseObject(body);
   if (whole) return [whole];
-  const objects: JsonObject[] = [];
+  const several = parseArray(body);
+  if (several.length > 0) return several;
+  const events: JsonObject[] = [];
   const parser = createParser({
     onEvent({ data }) {
       const event = parseObject(data);
-      if (event) objects.push(event);
+      if (event) events.push(event);
     },
   });
   parser.feed(body.endsWith("\n\n") ? body : `${body}\n\n`);
-  return objects;
+  return events;
 }
