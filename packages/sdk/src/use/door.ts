@@ -5,6 +5,7 @@ import type { KeySource, UseOptions } from "../byok.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { answerBody, bodyKind, readSome } from "./answer-body.ts";
+import { formModel, jsonObject, type JsonObject } from "./call-body.ts";
 import { flatHeaders, forwardedHeaders, forwardedPath, returnedHeaders } from "./headers.ts";
 import { scrubbed, scrubbedStream } from "./scrubbed.ts";
 import { settle } from "./settle.ts";
@@ -53,9 +54,10 @@ const unlistedFirstByteMs = 600_000;
  */
 export async function callProvider(scope: Scope, owner: OwnerRef, request: DoorRequest, options: UseOptions): Promise<DoorAnswer> {
   const provider = providerFor(request.provider);
-  const json = jsonBody(request);
+  const json = jsonObject(request.body);
   const route = routeOf(provider, request, json);
-  const model = options.model ?? provider.model(request.path, json);
+  // What is sent decides; the caller's own word counts only where the call itself names no model.
+  const model = provider.model(request.path, json) ?? formModel(request.body, request.headers["content-type"]) ?? options.model ?? null;
   const asked = route?.metered && json ? provider.meter.ask(route, json) : undefined;
   const call: Call = {
     provider, route, model, options, owner,
@@ -65,6 +67,9 @@ export async function callProvider(scope: Scope, owner: OwnerRef, request: DoorR
     body: asked ? Buffer.from(JSON.stringify(asked)) : request.body,
     metered: route?.metered ? { route, path: request.path, body: asked ?? json, askedByUs: asked !== undefined } : null,
   };
+  // A stream keeps the length that was announced: not every vendor takes chunks.
+  const length = request.headers["content-length"];
+  if (length !== undefined && call.body !== null && !(call.body instanceof Uint8Array)) call.headers["content-length"] = length;
   // What is metered is asked for unencoded: usage is read from the bytes as they pass.
   if (call.metered) call.headers["accept-encoding"] = "identity";
   return withCandidates(
@@ -186,19 +191,9 @@ export function pathnameOf(path: string): string {
 }
 
 /** The vendor's route; a body that names something stored at the vendor makes any of them stateful. */
-function routeOf(provider: Provider, request: DoorRequest, json: Readonly<Record<string, unknown>> | undefined): Route | null {
+function routeOf(provider: Provider, request: DoorRequest, json: JsonObject | undefined): Route | null {
   const route = provider.route(request.method, pathnameOf(request.path));
   return route && { ...route, stateful: provider.readsStored(route, json) };
-}
-
-function jsonBody(request: DoorRequest): Readonly<Record<string, unknown>> | undefined {
-  if (!(request.body instanceof Uint8Array) || !(request.headers["content-type"] ?? "").includes("json")) return undefined;
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(request.body).toString("utf8"));
-    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined; // The provider says what is wrong with it, in the words that its SDK knows.
-  }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
