@@ -94,7 +94,7 @@ describe("S-44, S-79: a stored secret", () => {
 
     const key = await manager.getActiveKey("user_1", ProviderType.OPENAI);
     expect(key.decryptedKey).toContain(marker);
-    said.push(JSON.stringify(key), inspect(key, { depth: 10, showHidden: true }), `${String(key)}`);
+    said.push(JSON.stringify(key), inspect(key, { depth: 10, showHidden: true }), String(key satisfies unknown as unknown));
     const fetchOne = manager.fetchFor("user_1", ProviderType.OPENAI);
     sandbox.script(openaiKey("one"), { kind: "echo_key" });
     const body = JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "hello" }] });

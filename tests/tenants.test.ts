@@ -7,7 +7,7 @@ import { openaiKey, openInstallation, type TestInstallation } from "./installati
 async function told(ask: Promise<unknown>, id: string): Promise<unknown> {
   const error: unknown = await ask.then((value) => ({ answered: value }), (reason: unknown) => reason);
   if (!(error instanceof BYOKError)) return error;
-  return JSON.parse(JSON.stringify({ ...error, name: error.name, code: error.code, message: error.message, details: error.details }).replaceAll(id, "ID"));
+  return JSON.parse(JSON.stringify({ ...Object.fromEntries(Object.entries(error)), name: error.name, code: error.code, message: error.message, details: error.details }).replaceAll(id, "ID"));
 }
 
 describe("S-34, S-39: one tenant sees nothing of another", () => {
