@@ -55,6 +55,7 @@ export interface Changes {
 
 export interface Installation {
   created_at: Generated<Timestamp>;
+  epoch: Generated<number>;
   installation_id: string;
   kdf_iterations: number;
   kdf_salt: Buffer;
@@ -117,10 +118,13 @@ export interface Keys {
 
 export interface KeyVersions {
   created_at: Timestamp;
+  fingerprint: string | null;
   key_id: string;
   owner_id: string;
   sealed: Buffer;
-  tenant_key_version: number;
+  sealed_id: string | null;
+  sealing_key_id: string | null;
+  tenant_key_version: number | null;
   usable_until: Timestamp | null;
   version: number;
 }
@@ -142,8 +146,21 @@ export interface Members {
   user_owner_id: string;
 }
 
+export interface OwnerPolicies {
+  limits: Json | null;
+  max_key_age_days: number | null;
+  notify: Buffer | null;
+  notify_tenant_key_version: number | null;
+  overflow: Generated<string>;
+  own_keys_only: Generated<boolean>;
+  owner_id: string;
+  suspended: Generated<boolean>;
+  updated_at: Timestamp;
+}
+
 export interface Owners {
   created_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
   external_id: string;
   kind: string;
   owner_id: string;
@@ -163,11 +180,20 @@ export interface RootKeys {
   created_at: Generated<Timestamp>;
   retired_at: Timestamp | null;
   root_key_id: string;
+  state: Generated<string>;
+}
+
+export interface SealingKeys {
+  created_at: Timestamp;
+  owner_id: string;
+  public_key: Buffer;
+  sealing_key_id: string;
 }
 
 export interface ServiceTokens {
   bound: boolean;
   created_at: Timestamp;
+  epoch: Generated<number>;
   expires_at: Timestamp | null;
   hash: string;
   name: string;
@@ -294,9 +320,11 @@ export interface DB {
   keys: Keys;
   limit_counters: LimitCounters;
   members: Members;
+  owner_policies: OwnerPolicies;
   owners: Owners;
   processes: Processes;
   root_keys: RootKeys;
+  sealing_keys: SealingKeys;
   service_tokens: ServiceTokens;
   tenant_keys: TenantKeys;
   usage_daily: UsageDaily;

@@ -54,6 +54,8 @@ function rowsOf(owner: string): string[] {
     `insert into byok.audit_events (owner_id, seq, event_id, at, actor, action, previous_hash, hash, mac) values ('${owner}', 1, 'e', now(), 'x', 'x', '', '', '')`,
     `insert into byok.service_tokens (token_id, owner_id, bound, name, hash, scopes, created_at) values ('tok_${owner}', '${owner}', true, 'x', 'x', '{}', now())`,
     `insert into byok.changes (owner_id) values ('${owner}')`,
+    `insert into byok.owner_policies (owner_id, updated_at) values ('${owner}', now())`,
+    `insert into byok.sealing_keys (owner_id, sealing_key_id, public_key, created_at) values ('${owner}', 's', '\\x00', now())`,
   ];
 }
 

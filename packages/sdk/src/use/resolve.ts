@@ -211,7 +211,7 @@ from byok.owners o
 left join byok.members m on m.owner_id = o.owner_id and m.user_owner_id = $1
 left join (byok.keys k
   join byok.key_versions v on v.owner_id = k.owner_id and v.key_id = k.key_id and v.version = k.live_version
-  join byok.tenant_keys t on t.owner_id = v.owner_id and t.version = v.tenant_key_version
+  left join byok.tenant_keys t on t.owner_id = v.owner_id and t.version = v.tenant_key_version
   left join byok.key_health h on h.owner_id = k.owner_id and h.key_id = k.key_id
 ) on k.owner_id = o.owner_id and k.provider = $3
 order by case when o.owner_id = $1 then 0 when o.owner_id = $2 then 2 else 1 end, k.priority, k.created_at, k.key_id`;
