@@ -28,6 +28,7 @@ export {
 } from "./errors.ts";
 export {
   makeInstallationKey,
+  rewrapInstallationKey,
   unwrapInstallationKey,
   type InstallationKeyPlace,
   type InstallationPurpose,
@@ -48,4 +49,4 @@ export {
 } from "./sealed.ts";
 export { sealedHeader, type SealedHeader } from "./sealed-text.ts";
 export { Secret } from "./secret.ts";
-export { makeTenantKey, unwrapTenantKey, type TenantKey, type TenantKeyPlace } from "./tenant-key.ts";
+export { makeTenantKey, rewrapTenantKey, unwrapTenantKey, type TenantKey, type TenantKeyPlace } from "./tenant-key.ts";

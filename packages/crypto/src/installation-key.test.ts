@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { hex } from "./encoding.ts";
 import { engine } from "./engine.ts";
 import { EncryptionError } from "./errors.ts";
-import { makeInstallationKey, unwrapInstallationKey, type InstallationPurpose, type WrapKey } from "./installation-key.ts";
+import { makeInstallationKey, rewrapInstallationKey, unwrapInstallationKey, type InstallationPurpose, type WrapKey } from "./installation-key.ts";
 import { newDerivation, rootKeyFrom, type RootKey } from "./root-key.ts";
 
 const root = await rootKeyFrom(engine.randomBytes(32), newDerivation());
@@ -38,6 +38,21 @@ describe("an installation key", () => {
     await expect(unwrapInstallationKey(root, wrapped, { ...at, version: 2 })).rejects.toThrow(EncryptionError);
     await expect(unwrapInstallationKey(otherRoot, wrapped, at)).rejects.toThrow(EncryptionError);
     await expect(unwrapInstallationKey(root, wrapped.subarray(1), at)).rejects.toThrow(EncryptionError);
+  });
+
+  it("S-20 is the same key under another root, where the first then opens nothing", async () => {
+    const { key, wrapped } = await makeInstallationKey(root, at);
+    const again = await rewrapInstallationKey(root, otherRoot, wrapped, at);
+    expect(trace(await unwrapInstallationKey(otherRoot, again, at))).toBe(trace(key));
+    await expect(unwrapInstallationKey(root, again, at)).rejects.toThrow(EncryptionError);
+  });
+
+  it("is not rewrapped from another root or place, nor by a root that does not give back what it was given", async () => {
+    const { wrapped } = await makeInstallationKey(root, at);
+    await expect(rewrapInstallationKey(otherRoot, root, wrapped, at)).rejects.toThrow(EncryptionError);
+    await expect(rewrapInstallationKey(root, otherRoot, wrapped, { ...at, version: 2 })).rejects.toThrow(EncryptionError);
+    const broken: RootKey = { id: "kms_broken", wrap: async (plain) => Uint8Array.from(plain), unwrap: async () => new Uint8Array(32) };
+    await expect(rewrapInstallationKey(root, broken, wrapped, at)).rejects.toThrow(EncryptionError);
   });
 
   it.each([0, 1.5, 2 ** 32])("is not made as version %d", async (version) => {

@@ -51,6 +51,30 @@ export async function unwrapInstallationKey(root: RootKey, wrapped: Uint8Array, 
   }
 }
 
+/**
+ * The same key, wrapped by another root. What comes out was unwrapped again and compared: nothing that cannot be opened ever
+ * takes the place of something that can.
+ *
+ * @throws EncryptionError where `wrapped` is not `from`'s for this place, or a root key's service cannot be reached
+ */
+export async function rewrapInstallationKey(from: RootKey, to: RootKey, wrapped: Uint8Array, at: InstallationKeyPlace): Promise<Uint8Array> {
+  const context = installationKeyContext(at);
+  const bytes = await unwrapUnder(from, wrapped, context);
+  try {
+    if (bytes.length !== 32) throw doesNotOpen();
+    const again = await wrapUnder(to, bytes, context);
+    const opened = await unwrapUnder(to, again, context);
+    try {
+      if (!engine.equalBytes(opened, bytes)) throw doesNotOpen();
+    } finally {
+      engine.wipe(opened);
+    }
+    return again;
+  } finally {
+    engine.wipe(bytes);
+  }
+}
+
 function installationKeyContext(at: InstallationKeyPlace): Uint8Array {
   return contextOf(labels.installationWrap, at.installationId, at.purpose, at.version);
 }

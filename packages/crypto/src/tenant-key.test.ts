@@ -6,7 +6,7 @@ import { contextOf } from "./context.ts";
 import { EncryptionError } from "./errors.ts";
 import type { WrapKey } from "./installation-key.ts";
 import { labels } from "./labels.ts";
-import { makeTenantKey, unwrapTenantKey, type TenantKey } from "./tenant-key.ts";
+import { makeTenantKey, rewrapTenantKey, unwrapTenantKey, type TenantKey } from "./tenant-key.ts";
 
 const wrapKey: WrapKey = { version: 5, key: engine.importKey(engine.randomBytes(32)) };
 const at = { installationId: "inst_1", ownerId: "own_a", version: 3 };
@@ -30,6 +30,17 @@ describe("a tenant key", () => {
     const { wrapped } = makeTenantKey(wrapKey, at);
     expect(wrapped).toHaveLength(130);
     expect(envelopeKeyVersion(wrapped)).toBe(5);
+  });
+
+  it("is the same key under another version of the wrapping key, in its own place alone", () => {
+    const newer: WrapKey = { version: 6, key: engine.importKey(engine.randomBytes(32)) };
+    const { tenantKey, wrapped } = makeTenantKey(wrapKey, at);
+    const again = rewrapTenantKey(wrapKey, newer, wrapped, at);
+    expect(envelopeKeyVersion(again)).toBe(6);
+    expect(trace(unwrapTenantKey(newer, again, at))).toBe(trace(tenantKey));
+    expect(() => unwrapTenantKey(wrapKey, again, at)).toThrow(EncryptionError);
+    expect(() => rewrapTenantKey(wrapKey, newer, wrapped, { ...at, ownerId: "own_b" })).toThrow(EncryptionError);
+    expect(() => rewrapTenantKey(newer, wrapKey, wrapped, at)).toThrow(EncryptionError);
   });
 
   it.each([0, -1, 1.5, 2 ** 32])("is not made as version %d", (version) => {

@@ -50,6 +50,21 @@ export function unwrapTenantKey(wrapKey: WrapKey, wrapped: Uint8Array, at: Tenan
   }
 }
 
+/**
+ * The same tenant key, wrapped by another version of the installation's wrapping key. The key and all sealed under it stay.
+ *
+ * @throws EncryptionError where `wrapped` is not `from`'s for this place
+ */
+export function rewrapTenantKey(from: WrapKey, to: WrapKey, wrapped: Uint8Array, at: TenantKeyPlace): Uint8Array {
+  const bytes = openEnvelope(from.key, from.version, wrapped, tenantKeyContext(from, at));
+  try {
+    if (bytes.length !== 32) throw doesNotOpen();
+    return sealEnvelope(to.key, to.version, bytes, tenantKeyContext(to, at));
+  } finally {
+    engine.wipe(bytes);
+  }
+}
+
 function tenantKeyContext(wrapKey: WrapKey, at: TenantKeyPlace): Uint8Array {
   return contextOf(labels.tenantWrap, envelopeVersion, envelopeSuite, at.installationId, at.ownerId, at.version, wrapKey.version);
 }

@@ -257,6 +257,7 @@ describe("S-32: roles have what they need and no more", () => {
       "select tenant_keys.owner_id",
       "select tenant_keys.state",
       "select tenant_keys.version",
+      "select tenant_keys.wrap_version",
       "select usage_hourly.folded",
       "select usage_hourly.hour",
       "select usage_hourly.owner_id",

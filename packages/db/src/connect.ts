@@ -5,13 +5,14 @@ import { RoundTrips, type Connections, type NamedStatement } from "./connections
 import { isConnectionLoss } from "./failures.ts";
 import { KyselyConnections } from "./kysely-connections.ts";
 import { listen, type Listener } from "./listen.ts";
-import { isCurrent, migrate, readSchemaState, requireReadable, schemaVersion, type Installation } from "./migrate.ts";
+import { isCurrent, migrate, readSchemaState, requireReadable, schemaVersion, type Installation, type MigrationGuard } from "./migrate.ts";
 import { PoolConnections } from "./pool-connections.ts";
+import { literal } from "./quoting.ts";
 import type { DB } from "./schema.generated.ts";
 import { operatorSettings, rolesOf, schemaSettings, tenantSettings, type Roles, type TenantScope } from "./scope.ts";
 
 type InstallationTable = "installation" | "root_keys" | "installation_keys" | "processes";
-type SweptTable = "keys" | "usage_hourly" | "changes" | "limit_counters" | "usage_receipts";
+type SweptTable = "keys" | "owners" | "tenant_keys" | "usage_hourly" | "changes" | "limit_counters" | "usage_receipts";
 
 /** Every table with a tenant's rows. */
 export type TenantTables = Omit<DB, InstallationTable>;
@@ -81,17 +82,18 @@ export class Database implements AsyncDisposable {
    * Who this installation is, from the database; remembered after the first success.
    *
    * @param options.autoMigrate create or upgrade the schema where it is missing or older; default true
+   * @param options.guard asked before an older schema is upgraded; see `migrate`
    * @throws ConfigurationError the database cannot be reached; its schema is missing or older and autoMigrate is off, or is too new
    */
-  open(options: { autoMigrate?: boolean } = {}): Promise<Installation> {
-    this.#opening ??= this.#open(options.autoMigrate ?? true).catch((error: unknown) => {
+  open(options: { autoMigrate?: boolean; guard?: MigrationGuard } = {}): Promise<Installation> {
+    this.#opening ??= this.#open(options.autoMigrate ?? true, options.guard).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
     });
     return this.#opening;
   }
 
-  async #open(autoMigrate: boolean): Promise<Installation> {
+  async #open(autoMigrate: boolean, guard: MigrationGuard | undefined): Promise<Installation> {
     const state = await this.#reachable(() => this.#connections.session((session) => readSchemaState(session)));
     requireReadable(state);
     if (isCurrent(state) && state.kind === "made") return this.#opened(state.installation);
@@ -101,7 +103,7 @@ export class Database implements AsyncDisposable {
         details: { setting: "autoMigrate", schemaVersion: state.kind === "made" ? state.installation.version : 0, codeVersion: schemaVersion },
       });
     }
-    await this.migrate();
+    await this.migrate(guard);
     const made = await this.#connections.session((session) => readSchemaState(session));
     if (made.kind !== "made") throw new Error("the schema that was just made is not there");
     return this.#opened(made.installation);
@@ -119,8 +121,26 @@ export class Database implements AsyncDisposable {
    *
    * @throws ConfigurationError see `migrate.ts`
    */
-  migrate(): Promise<void> {
-    return this.#reachable(() => this.#connections.session((session) => migrate(session)));
+  migrate(guard?: MigrationGuard): Promise<void> {
+    return this.#reachable(() => this.#connections.session((session) => migrate(session, guard)));
+  }
+
+  /**
+   * Runs work that nobody else on this database does at the same time under this name; `"taken"` where somebody does. The
+   * lock is the connection's, so it ends with the process, however that ends. It keeps order; what must hold even when the
+   * connection is lost in the middle, the work's own transactions see to.
+   */
+  alone<T>(name: string, work: () => Promise<T>): Promise<{ result: T } | "taken"> {
+    return this.#connections.session(async (session) => {
+      const key = `hashtextextended(${literal(name)}, 0)`;
+      const [lock] = await session.query(`select pg_try_advisory_lock(${key}) as ours`);
+      if (lock?.["ours"] !== true) return "taken";
+      try {
+        return { result: await work() };
+      } finally {
+        await session.query(`select pg_advisory_unlock(${key})`);
+      }
+    });
   }
 
   /** As `open` found it. @throws Error before `open` has succeeded */

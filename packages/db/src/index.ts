@@ -16,7 +16,7 @@ export {
 export type { NamedStatement } from "./connections.ts";
 export { ConstraintViolation, DatabaseError, DatabaseUnavailableError, translateFailure, type ConstraintKind } from "./failures.ts";
 export { startJobRunner, type JobHelpers, type JobRunner, type JobRunnerOptions, type JobTask } from "./jobs.ts";
-export { schemaVersion, type Installation } from "./migrate.ts";
+export { schemaVersion, type InstalledRoot, type Installation, type MigrationGuard } from "./migrate.ts";
 export { ensurePartitions } from "./partitions.ts";
 export type { TenantScope } from "./scope.ts";
 export { widenToUser } from "./widen.ts";

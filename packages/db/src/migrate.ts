@@ -20,6 +20,15 @@ export interface Installation {
   version: number;
 }
 
+/** A root key by its public name, and the record that opens under it alone. */
+export interface InstalledRoot {
+  rootKeyId: string;
+  check: Uint8Array;
+}
+
+/** Looks at an installation before it is migrated, and throws where it may not be. */
+export type MigrationGuard = (installation: Installation, root: InstalledRoot) => Promise<void>;
+
 interface Migration {
   version: number;
   /** A file of `migrations/`, or a step in code that can be run again at any point. */
@@ -35,10 +44,11 @@ const migrations: readonly Migration[] = [
   { version: 5, run: "0005_jobs.sql" },
   { version: 6, run: migrateWorkerSchema },
   { version: 7, run: "0007_custody.sql" },
+  { version: 10, run: "0010_root_rotation.sql" },
 ];
 
 /** The schema that this code is written for. */
-export const schemaVersion = 7;
+export const schemaVersion = 10;
 /** The oldest code that may work on a schema made by this one. */
 const minReader = 1;
 const kdfIterations = 600_000;
@@ -89,6 +99,15 @@ export async function readSchemaState(session: Session): Promise<SchemaState> {
   };
 }
 
+/** The root key that the installation names, as any version of the schema tells it. Undefined: none was installed yet. */
+export async function readInstalledRoot(session: Session, roles: Roles): Promise<InstalledRoot | undefined> {
+  const [row] = await inTransaction(session, async () => {
+    await session.query(`set local role ${identifier(roles.schema)}`);
+    return session.query("select root_key_id, check_record from byok.installation join byok.root_keys using (root_key_id)");
+  });
+  return row && { rootKeyId: String(row["root_key_id"]), check: new Uint8Array(row["check_record"] as Buffer) };
+}
+
 /** @throws ConfigurationError the schema is too new for this code */
 export function requireReadable(state: SchemaState): void {
   if (state.kind !== "made" || state.minReader <= schemaVersion) return;
@@ -104,9 +123,11 @@ export const isCurrent = (state: SchemaState): boolean => state.kind === "made" 
 /**
  * Creates the schema or brings it up to date. Safe from many processes at once, and to run again after it was killed.
  *
+ * @param guard asked before the first step of a schema whose root key is installed; none is asked where there is nothing to do
  * @throws ConfigurationError the login may not create roles or schemas (the message has the statements for a DBA); the schema is too new
+ * @throws whatever `guard` throws; then nothing was written
  */
-export async function migrate(session: Session): Promise<void> {
+export async function migrate(session: Session, guard?: MigrationGuard): Promise<void> {
   await session.query(`select pg_advisory_lock(hashtextextended(${literal(lockKey)}, 0))`);
   try {
     let state = await readSchemaState(session);
@@ -117,6 +138,10 @@ export async function migrate(session: Session): Promise<void> {
     }
     if (state.kind === "none") throw new Error("the schema that was just made is not there");
     const done = state.kind === "made" ? state.installation.version : 0;
+    if (guard && state.kind === "made" && !isCurrent(state)) {
+      const root = await readInstalledRoot(session, state.roles);
+      if (root) await guard(state.installation, root);
+    }
     for (const migration of migrations) if (migration.version > done) await run(session, migration, state.roles);
   } finally {
     await session.query(`select pg_advisory_unlock(hashtextextended(${literal(lockKey)}, 0))`);

@@ -59,6 +59,7 @@ export interface Installation {
   installation_id: string;
   kdf_iterations: number;
   kdf_salt: Buffer;
+  keyring_version: Generated<number>;
   min_reader: number;
   only_row: Generated<boolean>;
   root_key_id: string | null;
@@ -67,8 +68,10 @@ export interface Installation {
 
 export interface InstallationKeys {
   created_at: Generated<Timestamp>;
+  exposed: Generated<boolean>;
   purpose: string;
   root_key_id: string;
+  state: Generated<string>;
   version: number;
   wrapped: Buffer;
 }
@@ -169,6 +172,8 @@ export interface Owners {
 export interface Processes {
   clock_offset_ms: Generated<number>;
   code_version: string;
+  keyring_version: Generated<number>;
+  name: Generated<string>;
   process_id: string;
   root_key_ids: string[];
   seen_at: Generated<Timestamp>;
@@ -178,6 +183,7 @@ export interface Processes {
 export interface RootKeys {
   check_record: Buffer;
   created_at: Generated<Timestamp>;
+  live_since: Timestamp | null;
   retired_at: Timestamp | null;
   root_key_id: string;
   state: Generated<string>;
@@ -208,6 +214,7 @@ export interface TenantKeys {
   owner_id: string;
   state: Generated<string>;
   version: number;
+  wrap_version: Generated<Int8 | null>;
   wrapped: Buffer;
 }
 

@@ -1,14 +1,18 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type { Pool } from "pg";
-import { ConfigurationError, type RootKey } from "@stack-2025/byok-crypto";
-import { connectDatabase, type Database } from "@stack-2025/byok-db";
+import { ConfigurationError, type Derivation, type RootKey } from "@stack-2025/byok-crypto";
+import { connectDatabase, type Database, type MigrationGuard } from "@stack-2025/byok-db";
 import { providerTypes, type KeyData, type ProviderType } from "@stack-2025/byok-providers";
 import { authenticate } from "./access/service-token.ts";
 import type { BYOK, Logger, Principal } from "./byok.ts";
-import { systemClock, type Clock } from "./clock.ts";
+import { DatabaseClock, systemClock, type Clock } from "./clock.ts";
 import type { Core } from "./core.ts";
-import { openKeyring } from "./custody/keyring.ts";
+import { Heartbeat } from "./custody/heartbeat.ts";
+import { keyringSignal } from "./custody/keyring-signal.ts";
+import { openKeyring } from "./custody/open-keyring.ts";
+import { derivingRoots, type Roots } from "./custody/roots.ts";
 import { createLimiter } from "./limits/limiter.ts";
 import { publicError } from "./public-error.ts";
 import { rememberingOwnerRef } from "./owners.ts";
@@ -56,6 +60,7 @@ export class BYOKManager extends View implements BYOK, AsyncDisposable {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #rootsFor: RootsFor;
   #core: Promise<OpenCore> | undefined;
   #opened: OpenCore | undefined;
   #scope: Scope | undefined;
@@ -78,13 +83,18 @@ export class BYOKManager extends View implements BYOK, AsyncDisposable {
     this.#options = options;
     this.#clock = systemClock;
     this.#logger = options.logger ?? silentLogger;
+    this.#rootsFor = derivingRoots(options);
     this.#database = connectDatabase({ database: options.database, applicationName: "byok", onError: () => this.#logger.warn({ code: "DATABASE_UNAVAILABLE" }, "a database connection was lost") });
     cores.set(this, () => this.#open());
   }
 
-  /** Creates or upgrades the schema. Safe to run from many processes at once. */
+  /**
+   * Creates or upgrades the schema. Safe to run from many processes at once.
+   *
+   * @throws ConfigurationError the root key is not this installation's; nothing was written
+   */
   async migrate(): Promise<void> {
-    await this.#database.migrate();
+    await this.#database.migrate(rootGuard(this.#rootsFor));
   }
 
   /** The same interface, confined to what this principal may see and do. */
@@ -120,7 +130,7 @@ export class BYOKManager extends View implements BYOK, AsyncDisposable {
     if (this.#closed) throw new ConfigurationError("This BYOKManager was closed; make a new one.");
     if (this.#opened) return this.#opened.core;
     // A start that failed is tried again at the next call: the database may be back, the schema upgraded.
-    this.#core ??= openCore(this.#options, this.#database, this.#clock, this.#logger).catch((error: unknown) => {
+    this.#core ??= openCore(this.#options, this.#rootsFor, this.#database, this.#clock, this.#logger).catch((error: unknown) => {
       this.#core = undefined;
       throw error;
     });
@@ -208,16 +218,29 @@ const longestCloseMs = 5_000;
 const defaultTtlMs = 30_000;
 const defaultOwners = 10_000;
 
-async function openCore(options: ManagerOptions, database: Database, clock: Clock, logger: Logger): Promise<OpenCore> {
-  await database.open({ autoMigrate: options.autoMigrate ?? true });
-  const keyring = await openKeyring(database, options.encryptionKey, options.previousEncryptionKeys ?? []);
+type RootsFor = (derivation: Derivation) => Promise<Roots>;
+
+/** Who has another root key does not get to change the schema either. */
+function rootGuard(rootsFor: RootsFor): MigrationGuard {
+  return async (installation, root) => {
+    const roots = await rootsFor({ salt: installation.kdfSalt, iterations: installation.kdfIterations });
+    await roots.prove(installation.id, root);
+  };
+}
+
+async function openCore(options: ManagerOptions, rootsFor: RootsFor, database: Database, ownClock: Clock, logger: Logger): Promise<OpenCore> {
+  const { kdfSalt, kdfIterations } = await database.open({ autoMigrate: options.autoMigrate ?? true, guard: rootGuard(rootsFor) });
+  const keyring = await openKeyring(database, await rootsFor({ salt: kdfSalt, iterations: kdfIterations }), { processId: randomUUID(), logger });
+  const clock = new DatabaseClock(ownClock);
+  const heartbeat = new Heartbeat({ database, keyring, clock, logger });
   const cache = options.cache === false ? (false as const) : { ttlMs: options.cache?.ttlMs ?? defaultTtlMs, max: options.cache?.max ?? defaultOwners };
   const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {} });
   const ledger = createLedger({ database, clock, logger });
   const limiter = createLimiter({ database, clock, logger });
   const transport = createTransport();
-  const feed = new ChangeFeed(database, (ownerId) => resolver.drop(ownerId), logger);
+  const feed = new ChangeFeed(database, (ownerId) => (ownerId === keyringSignal ? heartbeat.refresh() : resolver.drop(ownerId)), logger);
   await feed.start();
+  heartbeat.start();
 
   const work = new Set<Promise<unknown>>();
   const core: Core = {
@@ -241,6 +264,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
       await ledger.close();
       await Promise.all(work);
       await transport.close();
+      await heartbeat.close();
       resolver.clear();
       keyring.close();
     },

@@ -83,6 +83,7 @@ export class Resolver {
         ...(owner.kind === "user" && { widen: widenToUser(owner.id, this.#systemId) }),
       },
     );
+    await this.#options.keyring.prepare(rows.map((row) => (row.key_id === null ? null : row.wrapped)));
     const keys = rows.filter((row) => row.key_id !== null).map((row) => this.#candidate(row as KeyRow, owner.id));
     keys.push(...(this.#configured.get(provider) ?? []));
 
