@@ -138,10 +138,10 @@ describe("the installation", () => {
   });
 
   test("doctor finds everything in order, and names what is not", async () => {
-    expect(await byok(["doctor"])).toMatchObject({ code: 1, out: expect.stringMatching(/ok {5}root key:.*\nWRONG {2}worker: none has ever run.*byok worker/) });
+    expect(await byok(["doctor"])).toMatchObject({ code: 1, out: expect.stringMatching(/ok {5}root key:.*\nok {5}rotation:.*\nWRONG {2}worker: none has ever run.*byok worker/) });
     await using manager = new BYOKManager({ encryptionKey: rootKey, database: database.connectionString });
     await using _worker = await startWorker(manager);
-    expect(await json(["doctor"])).toMatchObject({ ok: true, checks: [{ check: "database" }, { check: "migrations" }, { check: "root key" }, { check: "worker" }] });
+    expect(await json(["doctor"])).toMatchObject({ ok: true, checks: [{ check: "database" }, { check: "migrations" }, { check: "root key" }, { check: "rotation" }, { check: "worker" }] });
     const wrong = await byok(["doctor"], { env: { ...environment(), BYOK_ENCRYPTION_KEY: otherRootKey } });
     expect(wrong).toMatchObject({ code: 1, out: expect.stringMatching(/^WRONG {2}root key: .*root_[0-9a-f]{16}.*root_[0-9a-f]{16}/) });
   });
@@ -181,7 +181,7 @@ describe("words", () => {
   test.each([
     [[], 2, /Commands:/],
     [["keys"], 2, /add \[options\]/],
-    [["serv"], 2, /Did you mean serve.*There are: serve, worker, migrate, token, keys, doctor/],
+    [["serv"], 2, /Did you mean serve.*There are: serve, worker, migrate, token, keys, root, doctor/],
     [["keys", "rotate"], 2, /There are: add, list, test/],
     [["keys", "list", "--owner", "u"], 2, /There are: --user, --org, --system/],
     [["keys", "add", "--provider", "acme", "--user", "u"], 2, /openai, anthropic/],

@@ -1,6 +1,6 @@
-/** `byok doctor`: looks, changes nothing, and says what to do about each thing that is wrong. */
+/** `byok doctor`: looks, changes nothing that stays, and says what to do about each thing that is wrong. */
 import type { Command } from "commander";
-import { coreOf, type Core } from "@stack-2025/byok-core/internal";
+import { coreOf, rotationState, type Core } from "@stack-2025/byok-core/internal";
 import { BYOKError } from "@stack-2025/byok-crypto";
 import { schemaVersion } from "@stack-2025/byok-db";
 import { makeManager, openDatabase, rootKeyFor, toolSettings } from "./installation.ts";
@@ -59,8 +59,21 @@ async function examineInstallation(open: () => Promise<Core>, shown: string): Pr
     { check: "database", ok: true, detail: `${shown} answers` },
     { check: "migrations", ok: true, detail: `the schema is version ${schemaVersion}, as this code needs it` },
     { check: "root key", ok: true, detail: "opens the check record of this installation" },
+    await rotation(core),
     await worker(core),
   ];
+}
+
+/** Whether a rotation of the root key was begun and not ended, and who does not follow it. */
+async function rotation(core: Core): Promise<Check> {
+  const { rootKeyId, leftBehind, unaware, remaining } = await rotationState(core);
+  const check = "rotation";
+  if (remaining > 0) {
+    const under = leftBehind.length > 0 ? `under ${leftBehind.join(", ")}` : "under keys that a lost root key has shown";
+    return { check, ok: false, detail: `${remaining} keys are still ${under}. Run \`byok root rotate\` with the earlier root key in BYOK_ENCRYPTION_KEY_PREVIOUS` };
+  }
+  if (unaware.length > 0) return { check, ok: false, detail: `the root key is ${rootKeyId}, and these processes were not given it: ${unaware.join(", ")}. Start them again with it` };
+  return { check, ok: true, detail: `everything is under ${rootKeyId}` };
 }
 
 function checkOf(error: BYOKError): string {

@@ -8,6 +8,7 @@ import { writeError, writeJson, writeLines, type Io } from "./io.ts";
 import { addKeysCommands } from "./keys.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { jsonOption } from "./options.ts";
+import { addRootCommands } from "./root.ts";
 import { secretArgumentAt } from "./secret-argument.ts";
 import { addTokenCommands } from "./token.ts";
 
@@ -56,6 +57,7 @@ function makeProgram(io: Io): Command {
   addMigrateCommand(program, io);
   addTokenCommands(program, io);
   addKeysCommands(program, io);
+  addRootCommands(program, io);
   addDoctorCommand(program, io);
   program
     .command("settings")

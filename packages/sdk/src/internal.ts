@@ -16,3 +16,8 @@ export { publicError } from "./public-error.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { encryptionKeyFault, maskDatabaseUrl, parseSettings, readKeyData, secretVariables, settingSentences, type LogLevel, type Settings } from "./settings.ts";
 export { completeProviders, providerFor, type Provider, type VendorRequest } from "@stack-2025/byok-providers";
+export { rotateRoot, type RootRotation, type RotateRoot } from "./custody/rotate-root.ts";
+export { rotateTenantKey, type TenantKeyRotation } from "./custody/rotate-tenant-key.ts";
+export { rotationState, type RotationState } from "./custody/rotation-state.ts";
+export { derivingRoots, type GivenRoots, type Roots } from "./custody/roots.ts";
+export { verifyRoots, type VerifiedRoot, type VerifiedRoots } from "./custody/verify-roots.ts";
