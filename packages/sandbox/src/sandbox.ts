@@ -64,6 +64,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     memory.scripts.clear();
     memory.ledger.clear();
     memory.shelves.clear();
+    memory.vault.forgetDeleted();
     memory.sequence = 0;
   };
   const server = createServer((request, response) => {

@@ -27,8 +27,12 @@ export async function serveSocket(memory: Memory, asked: Asked, socket: Socket, 
       return;
     }
     const opened = isNobody(call) ? asked.dialect.missingKey(call) : (refused(asked.dialect, call) ?? route?.open(call) ?? asked.dialect.notFound(call));
-    if ("status" in opened) await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
-    else await converse(await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened), entry, call.fault, opened);
+    if ("status" in opened) {
+      await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
+      return;
+    }
+    const webSocket = await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened);
+    await converse(webSocket, entry, call.fault, opened).finally(() => opened.closed?.(memory.now()));
   } catch (error) {
     if (!(error instanceof ReaderGone)) throw error;
     entry.aborted = true;

@@ -36,10 +36,13 @@ export interface ServiceAccount {
 
 /** A token that stands for a key. */
 export interface IssuedToken {
-  /** Which of the vendor's tokens it is: `access`, `client_secret`, `grant`, `live`. */
+  /** Which of the vendor's tokens it is: `access`, `client_secret`, `grant`, `live`; `key` for a key that was made on request. */
   readonly purpose: string;
+  /** Whose it is; empty for a key that was made on request, which is its own. */
   readonly key: string;
   readonly aliases: readonly string[];
+  /** The account, where the key's text does not tell it. */
+  readonly account?: string;
   readonly expiresAt: Date;
   /** How often it may open something; unbounded by default. */
   uses: number;
@@ -50,6 +53,7 @@ export interface IssuedToken {
 export class Vault {
   readonly #accounts = new Map<string, ServiceAccount>();
   readonly #tokens = new Map<string, IssuedToken>();
+  readonly #deleted = new Set<string>();
 
   /** Makes an account and registers its public key. All accounts of a process have one key pair: making one is slow. */
   makeServiceAccount(options: ServiceAccountOptions, tokenUri: string): ServiceAccountFile {
@@ -86,6 +90,20 @@ export class Vault {
 
   token(text: string): IssuedToken | undefined {
     return this.#tokens.get(text);
+  }
+
+  /** A key that its account deleted at the vendor. */
+  delete(key: string): void {
+    this.#deleted.add(key);
+  }
+
+  isDeleted(key: string): boolean {
+    return this.#deleted.has(key);
+  }
+
+  /** Takes deleted keys again. */
+  forgetDeleted(): void {
+    this.#deleted.clear();
   }
 }
 
