@@ -27,7 +27,7 @@ export interface EmbeddedPostgres {
   connectionString: string;
   port: number;
   /** Resolves when the server has ended. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** The cluster of this folder is at work already, for another process. */

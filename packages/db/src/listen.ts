@@ -56,7 +56,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       const ours = client;
       held = ours;
       ours.on("notification", ({ channel, payload }) => {
-        if (channel === options.channel) options.onPayload(payload ?? "");
+        // What was on its way when we let the connection go is not passed on.
+        if (channel === options.channel && held === ours) options.onPayload(payload ?? "");
       });
       ours.on("error", () => lost(ours));
       ours.on("end", () => lost(ours));
