@@ -6,10 +6,11 @@ import { gemini } from "./gemini/dialect.ts";
 import { googleSpeech } from "./google-speech/dialect.ts";
 import { openai } from "./openai/dialect.ts";
 import { openrouter } from "./openrouter/dialect.ts";
+import { telnyx } from "./telnyx/dialect.ts";
 import { twilio } from "./twilio/dialect.ts";
 import { vertex } from "./vertex/dialect.ts";
 
-export const dialects = { openai, anthropic, gemini, vertex, google_speech: googleSpeech, openrouter, deepgram, twilio } satisfies Record<string, Dialect>;
+export const dialects = { openai, anthropic, gemini, vertex, google_speech: googleSpeech, openrouter, deepgram, twilio, telnyx } satisfies Record<string, Dialect>;
 
 /** A vendor that the sandbox can stand for. */
 export type SandboxProvider = keyof typeof dialects;

@@ -1,7 +1,7 @@
 // Calls: placed, read back, listed. A call lasts a minute and is over when it is read back.
 import { type Answer, type Call, Drawer } from "../dialect.ts";
+import { isAddress } from "../text-message.ts";
 import { dateOf, formOf, notFound, pageOf, refusal, sidOf, told } from "./answers.ts";
-import { isAddress } from "./messages.ts";
 
 const durationS = 60;
 const price = "-0.01400";

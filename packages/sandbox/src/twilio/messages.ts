@@ -1,11 +1,9 @@
 // Messages: sent, read back, listed, deleted.
 import { type Answer, type Call, Drawer } from "../dialect.ts";
+import { isAddress, segmentsOf } from "../text-message.ts";
 import { dateOf, deleted, formOf, notFound, pageOf, refusal, sidOf, told } from "./answers.ts";
 
 const pricePerSegment = 0.0083;
-/** GSM 03.38, the basic set and its extension: what fits 160 characters into a segment. */
-const gsmText = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ^{}\\[~\]|€ÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
-
 interface Message {
   readonly sid: string;
   readonly to: string;
@@ -51,13 +49,6 @@ export function listMessages(call: Call): Answer {
   return pageOf(call, "messages", wanted.toReversed().map((message) => describe(call, message, true)));
 }
 
-/** How many segments a text takes: 160 characters in one and 153 in each of several, or 70 and 67 outside the GSM alphabet. */
-export function segmentsOf(text: string): number {
-  const [alone, joined] = gsmText.test(text) ? [160, 153] : [70, 67];
-  if (text.length === 0) return 1;
-  return text.length <= alone ? 1 : Math.ceil(text.length / joined);
-}
-
 /** Price and delivery are known only when a message is read back. */
 function describe(call: Call, message: Message, delivered: boolean): object {
   const account = call.shelf.account;
@@ -85,9 +76,4 @@ function describe(call: Call, message: Message, delivered: boolean): object {
     to: message.to,
     uri: `${uri}.json`,
   };
-}
-
-/** E.164, or the same behind a channel such as `whatsapp:`. */
-export function isAddress(text: string): boolean {
-  return /^([a-z]+:)?\+[1-9]\d{6,14}$/.test(text);
 }

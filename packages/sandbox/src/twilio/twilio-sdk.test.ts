@@ -4,7 +4,7 @@ import type RequestClient from "twilio/lib/base/RequestClient.js";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../fault.ts";
 import { startSandbox } from "../sandbox.ts";
-import { segmentsOf } from "./messages.ts";
+import { segmentsOf } from "../text-message.ts";
 
 const sandbox = await startSandbox({ now: () => new Date("2026-11-24T10:00:00Z") });
 afterAll(() => sandbox.close());
