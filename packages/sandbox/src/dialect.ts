@@ -123,8 +123,9 @@ export interface SocketEvent {
 }
 
 /**
- * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it, to be sent after all that
- * is still to be sent: so a later message can shorten an answer that is under way.
+ * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it: a list is sent at once, even
+ * between the events of an answer that is under way; anything else in its turn, pulled event by event, so that a later message can
+ * shorten it.
  */
 export interface Session {
   /** Which of the offered subprotocols the handshake takes. */
@@ -132,7 +133,7 @@ export interface Session {
   /** On the handshake's answer. */
   readonly headers: Readonly<Record<string, string>>;
   readonly model?: string;
-  open(): Iterable<SocketEvent>;
+  open(): readonly SocketEvent[];
   hear(message: Buffer, binary: boolean): Iterable<SocketEvent>;
   /** The connection is gone, however it ended. */
   closed?(at: Date): void;

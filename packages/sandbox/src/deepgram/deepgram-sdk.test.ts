@@ -2,9 +2,11 @@
 import { DeepgramClient, DeepgramError } from "@deepgram/sdk";
 import { WebSocket } from "ws";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import type { JsonObject } from "../dialect.ts";
 import type { Fault } from "../fault.ts";
 import { refusalOf } from "../refusal.fixture.ts";
 import { startSandbox } from "../sandbox.ts";
+import { talk } from "../talk.fixture.ts";
 
 let now = new Date("2026-11-24T10:00:00Z");
 const sandbox = await startSandbox({ now: () => now });
@@ -159,41 +161,13 @@ describe("faults", () => {
   });
 });
 
-interface Talk {
-  texts: Record<string, unknown>[];
-  sounds: number;
-  code: number;
-  protocol: string;
-}
-
-/** Talks over a WebSocket of our own until it is closed. */
-function talk(path: string, options: { protocols?: string[]; headers?: Record<string, string> }, say: (socket: WebSocket, heard: Record<string, unknown>) => void): Promise<Talk> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`${socketBase}${path}`, options.protocols ?? [], { headers: options.headers ?? {} });
-    const told: Talk = { texts: [], sounds: 0, code: 0, protocol: "" };
-    socket.on("open", () => say(socket, { type: "open" }));
-    socket.on("message", (data: Buffer, binary) => {
-      if (binary) {
-        told.sounds += 1;
-        return;
-      }
-      const text = JSON.parse(data.toString("utf8")) as Record<string, unknown>;
-      told.texts.push(text);
-      say(socket, text);
-    });
-    socket.on("unexpected-response", (_request, response) => reject(Object.assign(new Error(`refused ${response.statusCode ?? 0}`), { headers: response.headers })));
-    socket.on("error", reject);
-    socket.on("close", (code) => resolve({ ...told, code, protocol: socket.protocol }));
-  });
-}
-
 const byKey = { headers: { authorization: `Token ${key}` } };
 
 function closeStream(socket: WebSocket): void {
   socket.send('{"type":"CloseStream"}');
 }
 
-function sendAudio(socket: WebSocket, heard: Record<string, unknown>): void {
+function sendAudio(socket: WebSocket, heard: JsonObject): void {
   if (heard["type"] === "open") socket.send(Buffer.alloc(160_000));
 }
 
@@ -219,17 +193,17 @@ describe("live listening", () => {
   });
 
   it("takes its key as a subprotocol, and a temporary token, too", async () => {
-    expect(await talk("/v1/listen", { protocols: ["token", key] }, closeStream)).toMatchObject({ protocol: "token", code: 1000, texts: [{ type: "Metadata", duration: 0 }] });
+    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["token", key] }, closeStream)).toMatchObject({ protocol: "token", code: 1000, texts: [{ type: "Metadata", duration: 0 }] });
     expect(entry()).toMatchObject({ key, presented: "" });
     const { access_token: token } = await client().auth.v1.tokens.grant();
-    expect(await talk("/v1/listen", { protocols: ["bearer", token] }, closeStream)).toMatchObject({ protocol: "bearer", code: 1000 });
+    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["bearer", token] }, closeStream)).toMatchObject({ protocol: "bearer", code: 1000 });
     expect(entry()).toMatchObject({ key, presented: token });
     const ledger = await (await fetch(`${sandbox.url}/_sandbox/ledger`)).text();
     expect([ledger.includes(key), ledger.includes(token)]).toEqual([false, false]);
   });
 
   it("a listener that only drops the line has been told nothing, and is noted as gone", async () => {
-    await talk("/v1/listen", byKey, (socket, heard) => {
+    await talk(`${socketBase}/v1/listen`, byKey, (socket, heard) => {
       if (heard["type"] === "open") socket.send(Buffer.alloc(16_000));
       else socket.terminate();
     });
@@ -243,18 +217,18 @@ describe("live listening", () => {
     { fault: { kind: "rate_limited" }, status: 429, code: "TOO_MANY_REQUESTS" },
   ] as const)("$fault.kind refuses the handshake with $status, and the body in a header", async ({ fault, status, code }) => {
     sandbox.script(key, fault);
-    const refused = await refusalOf(talk("/v1/listen", byKey, () => undefined));
+    const refused = await refusalOf(talk(`${socketBase}/v1/listen`, byKey, () => undefined));
     expect(refused).toMatchObject({ message: `refused ${status}`, headers: { "dg-error": expect.stringContaining(code) as unknown, "dg-request-id": entry()?.vendorRequestId, "content-length": "0" } });
     expect(entry()).toMatchObject({ status, finished: true, usage: null });
   });
 
   it("breaks off, fails inside, or never answers, as scripted", async () => {
     sandbox.script(key, { kind: "cut_stream", afterEvents: 2 });
-    expect(await talk("/v1/listen", byKey, sendAudio)).toMatchObject({ code: 1006, texts: [{ type: "Results" }, { type: "Results" }] });
+    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({ code: 1006, texts: [{ type: "Results" }, { type: "Results" }] });
     sandbox.script(key, { kind: "stream_error", afterEvents: 1 });
-    expect(await talk("/v1/listen", byKey, sendAudio)).toMatchObject({ code: 1011, texts: [{ type: "Results" }, { type: "Error" }] });
+    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({ code: 1011, texts: [{ type: "Results" }, { type: "Error" }] });
     sandbox.script(key, { kind: "reset" });
-    expect(await refusalOf(talk("/v1/listen", byKey, sendAudio))).toMatchObject({ code: "ECONNRESET" });
+    expect(await refusalOf(talk(`${socketBase}/v1/listen`, byKey, sendAudio))).toMatchObject({ code: "ECONNRESET" });
     await using closing = await startSandbox();
     closing.script(key, { kind: "hang" });
     const hanging = new WebSocket(`${closing.baseUrl("deepgram").replace("http", "ws")}/v1/listen`, byKey);
@@ -269,7 +243,7 @@ describe("the Voice Agent", () => {
   const settings = JSON.stringify({ type: "Settings", audio: { input: { encoding: "linear16", sample_rate: 16_000 } }, agent: { think: { provider: { type: "open_ai", model: "gpt-4o-mini" } }, greeting: "Hello there" } });
 
   it("greets, hears, answers by voice, and tells no usage: the connection's length is what counts", async () => {
-    const told = await talk("/v1/agent/converse", byKey, (socket, heard) => {
+    const told = await talk(`${socketBase}/v1/agent/converse`, byKey, (socket, heard) => {
       if (heard["type"] === "Welcome") socket.send(settings);
       if (heard["type"] === "SettingsApplied") socket.send(Buffer.alloc(3 * 32_000));
       if (heard["content"] === "Hello there") socket.send('{"type":"InjectUserMessage","content":"words: 2"}');
@@ -291,13 +265,13 @@ describe("the Voice Agent", () => {
   });
 
   it("says what is wrong in the conversation, and fails to think when it is scripted so", async () => {
-    const told = await talk("/v1/agent/converse", byKey, (socket, heard) => {
+    const told = await talk(`${socketBase}/v1/agent/converse`, byKey, (socket, heard) => {
       if (heard["type"] === "Welcome") socket.send("hello");
       if (heard["code"] === "UNPARSABLE_CLIENT_MESSAGE") socket.send('{"type":"InjectUserMessage","content":"x"}');
       if (heard["code"] === "SETTINGS_REQUIRED") socket.close();
     });
     expect(told.texts).toHaveLength(3);
     sandbox.script(key, { kind: "stream_error", afterEvents: 1 });
-    expect(await talk("/v1/agent/converse", byKey, () => undefined)).toMatchObject({ texts: [{ type: "Welcome" }, { type: "Error", code: "FAILED_TO_THINK" }] });
+    expect(await talk(`${socketBase}/v1/agent/converse`, byKey, () => undefined)).toMatchObject({ texts: [{ type: "Welcome" }, { type: "Error", code: "FAILED_TO_THINK" }] });
   });
 });
