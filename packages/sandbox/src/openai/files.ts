@@ -1,7 +1,7 @@
 // Files: each account has its own, so that a test can see whether one tenant reaches another's through a shared key.
 import { type Answer, type Call, Drawer, json, type PlainAnswer } from "../dialect.ts";
 import { badRequest, missing, refusal, vendorHeaders } from "./answers.ts";
-import { formOf, textField } from "./multipart.ts";
+import { formOf, textField } from "../multipart.ts";
 
 interface StoredFile {
   readonly content: Buffer;
