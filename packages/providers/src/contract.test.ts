@@ -10,12 +10,14 @@ import { commonCredentialHeaders, commonCredentialParameters } from "./credentia
 import { completeProviders } from "./registry.ts";
 import { feed, sampleAnswer, sampleEvents, sampleText } from "./sample.ts";
 import type { BYOKError } from "@stack-2025/byok-crypto";
+import type { VendorAnswer } from "./failure.ts";
 import type { MeteredCall, Provider, VendorRequest } from "./provider.ts";
 
 const usageRow = z.strictObject({
   sample: z.string(),
   method: z.string(),
   path: z.string(),
+  body: z.record(z.string(), z.unknown()).optional(),
   usage: z.record(z.string(), z.unknown()).nullable(),
   askedByUs: z.boolean().default(false),
   failed: z.boolean().default(false),
@@ -30,6 +32,7 @@ const contractSchema = z.strictObject({
   foreignHosts: z.array(z.string()).min(1),
   routes: z.array(z.tuple([z.string(), z.string(), z.enum(["inference", "create", "read", "list", "manage"])])).min(3),
   usage: z.array(usageRow).min(1),
+  reports: z.array(z.strictObject({ sample: z.string(), form: z.boolean().default(false), of: z.string().nullable(), usage: z.record(z.string(), z.unknown()).optional() })).default([]),
 });
 const expectedSchema = z.object({
   samples: z.record(
@@ -60,10 +63,13 @@ function stripped(provider: Provider, request: VendorRequest): VendorRequest {
 }
 
 function callOf(provider: Provider, { method, path, askedByUs }: z.infer<typeof usageRow>): MeteredCall {
-  const route = provider.route(method, path);
+  const route = provider.route(method, path.split("?")[0] ?? "");
   if (!route) throw new Error(`no route for ${method} ${path}`);
   return { route, path, body: undefined, askedByUs };
 }
+
+/** As the rooms above read an answer: what is no JSON is undefined. */
+const jsonOf = ({ body }: VendorAnswer): unknown => (/^\s*[[{]/.test(body) ? JSON.parse(body) : undefined);
 
 const filled = (row: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value.replaceAll("{token}", token).replaceAll("{basic}", btoa(`AC:${token}`))]));
@@ -276,7 +282,9 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
     const whole = contract.usage.filter((row) => !streams.includes(row));
 
     test.for(whole)("$sample ($path) is counted exactly", (row) => {
-      expect(provider.meter.json(JSON.parse(sampleAnswer(type, row.sample, 200).body), callOf(provider, row))).toEqual(row.usage);
+      const answer = sampleAnswer(type, row.sample, 200);
+      const call = { ...callOf(provider, row), body: row.body, answerHeaders: answer.headers };
+      expect(provider.meter.json(jsonOf(answer), call)).toEqual(row.usage);
     });
 
     test.for(streams)("$sample ($path) is counted exactly as it passes", (row) => {
@@ -293,6 +301,16 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
         feed(meter, events.slice(0, length));
         expect(meter.failed()).toBe(true);
       }
+    });
+
+    test.for(contract.reports)("$sample tells later what was used", ({ sample, form, of, usage }) => {
+      const { body } = sampleAnswer(type, sample, 200);
+      const report: Record<string, unknown> = form ? Object.fromEntries(new URLSearchParams(body.trim())) : JSON.parse(body);
+      expect(provider.report?.(report)).toEqual(of === null ? null : { of, usage });
+    });
+
+    test.each([{}, { data: null }, { data: { payload: 5 } }, { sid: 5 }, { price: "-1" }, { metadata: [] }])("a report without usage is not taken for one: %o", (report) => {
+      expect(provider.report?.(report) ?? null).toBeNull();
     });
 
     test.each([undefined, null, 5, "text", [], {}, { usage: null }, { usage: 5 }, { usage: { prompt_tokens: -1, input_tokens: "7" } }])("an answer without usage is not taken for one: %o", (answer) => {

@@ -24,6 +24,8 @@ const secretFields = [
   ["anthropic", "apiKey", {}],
   ["gemini", "apiKey", {}],
   ["openrouter", "apiKey", {}],
+  ["deepgram", "apiKey", { projectId: "p1" }],
+  ["telnyx", "apiKey", {}],
   ["twilio", "authToken", account],
   ["twilio", "apiKeySecret", { ...account, apiKeySid: pair.apiKeySid }],
 ] as const;
@@ -161,6 +163,8 @@ describe("keys of the wrong kind or place", () => {
     ["openai", "ek_0123456789abcdef", "wrong_kind", "a short-lived client secret"],
     ["openai", "sk-admin-0123456789", "wrong_kind", "an admin key"],
     ["anthropic", "sk-ant-oat01-0123456789", "wrong_kind", "an OAuth token"],
+    ["openai", "KEY0123456789abcdef0123456789abcdef_secret", "other_provider", "a Telnyx key"],
+    ["deepgram", "eyJtest.eyJtest.test-signature", "wrong_kind", "a temporary token"],
     ["gemini", "auth_tokens/0123456789", "wrong_kind", "an ephemeral token"],
     ["gemini", "ya29.0123456789", "wrong_kind", "an access token"],
     ["gemini", "sk-proj-0123456789", "other_provider", "an OpenAI key"],
@@ -186,6 +190,7 @@ describe("B-08: which fields there are", () => {
   test("S-64: regions are chosen from the vendor's list, and nothing that is given becomes part of a host", () => {
     for (const region of ["mars", "evil.test/", "eu.evil.test", "EU", "", "__proto__"]) {
       expect(refusalOf("openai", { apiKey: "sk-...", region }).details).toMatchObject({ field: "keyData.region", problem: "not_in_list" });
+      expect(refusalOf("deepgram", { apiKey: "dg-...", region }).details).toMatchObject({ field: "keyData.region", problem: "not_in_list" });
       expect(refusalOf("twilio", { ...account, ...pair, region }).details).toMatchObject({ field: "keyData.region", problem: "not_in_list" });
       expect(refusalOf("twilio", { ...account, ...pair, edge: region }).details).toMatchObject({ field: "keyData.edge", problem: "not_in_list" });
     }
@@ -195,6 +200,8 @@ describe("B-08: which fields there are", () => {
     expect(refusalOf("openai", { apiKey: "sk-...", organization: "org-a\r\nx-evil: 1" }).details).toMatchObject({ field: "keyData.organization", problem: "line_break" });
     expect(refusalOf("openai", { apiKey: "sk-...", project: "" }).details).toMatchObject({ field: "keyData.project", problem: "empty" });
     expect(refusalOf("openai", { apiKey: "sk-...", organization: "o".repeat(257) }).details).toMatchObject({ problem: "too_long" });
+    expect(refusalOf("deepgram", { apiKey: "dg-...", projectId: "p 1" }).details).toMatchObject({ field: "keyData.projectId", problem: "space" });
+    expect(refusalOf("telnyx", { apiKey: "KEY...", publicKey: "too-short" }).details).toMatchObject({ field: "keyData.publicKey", problem: "wrong_kind" });
     expect(refusalOf("anthropic", { apiKey: "k-...", workspaceId: "wrkspc\u00e9" }).details).toMatchObject({ field: "keyData.workspaceId", problem: "not_ascii" });
   });
 });

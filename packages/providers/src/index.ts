@@ -6,6 +6,7 @@ export type { KeyData, KeyMetadata, ProviderConfig, ServiceAccount } from "./key
 export { defineProvider } from "./provider.ts";
 export type {
   Ask,
+  LaterUsage,
   Meter,
   MeteredCall,
   ProbeOutcome,

@@ -37,9 +37,9 @@ interface ProviderConfigByProvider {
   vertex: { vertexai: true; project: string; location: string; googleAuthOptions: object } | { vertexai: true; apiKey: string };
   google_speech: { credentials: object } | { apiKey: string };
   openrouter: { apiKey: string; serverURL: string; retryConfig: { strategy: "none" }; httpReferer: string; appTitle: string; appCategories: string };
-  deepgram: { apiKey: string; baseUrl?: string };
+  deepgram: { apiKey: string; environment: { base: string; production: string; agent: string; agentRest: string }; maxRetries: number; reconnect: boolean };
   twilio: { username: string; password: string; accountSid: string; region?: string; edge?: string };
-  telnyx: { apiKey: string; baseURL: string; maxRetries: number };
+  telnyx: { apiKey: string; publicKey: string | null; clientID: null; clientSecret: null; baseURL: string; maxRetries: number };
 }
 
 /** What a customer gives for a provider; secrets among it. */

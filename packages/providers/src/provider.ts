@@ -37,6 +37,8 @@ export interface MeteredCall {
   body: Readonly<Record<string, unknown>> | undefined;
   /** We asked for usage where the caller did not: what it adds to the answer is taken out again. */
   askedByUs: boolean;
+  /** The answer's headers by lower-case name, for vendors that count there; absent until there is an answer. */
+  answerHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface Meter {
@@ -57,6 +59,12 @@ export type Ask = (request: { method: "GET" | "POST"; path: string; headers?: Re
 export type ProbeOutcome =
   | { outcome: "alive"; balance: { amount: string; currency: string } | null; note: string | null; metadata?: Record<string, string> }
   | { outcome: "refused"; failure: Failure };
+
+/** `of` is the vendor's own id of the message, call or request, as the answer that took the order gave it. */
+export interface LaterUsage {
+  of: string;
+  usage: MeteredUsage;
+}
 
 /** How a request of ours is refused in the vendor's own error shape, so that its SDK raises what its users know. */
 export interface Refusal {
@@ -109,6 +117,11 @@ export interface Provider<P extends ProviderType = ProviderType> {
   /** The model that a call names; null where it names none. */
   model(path: string, body: Readonly<Record<string, unknown>> | undefined): string | null;
   readonly meter: Meter;
+  /**
+   * What a later report tells of something that was ordered before: a resource that was fetched again, or the body of a
+   * callback (its JSON, or the fields of its form). null: it tells no usage. Absent: this vendor reports nothing later.
+   */
+  report?(report: Readonly<Record<string, unknown>>): LaterUsage | null;
   /** Names a failed answer (status ≥ 400, or a 200 that carries an error). `now` resolves dates in its text. */
   classify(answer: VendorAnswer, now: Date): Failure;
   /** The vendor's own id of a call, from the headers of its answer. */

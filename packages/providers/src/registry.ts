@@ -1,10 +1,12 @@
 /** Every provider by its name. Adding one means adding its folder and one line here. */
 import { ConfigurationError, InvalidInputError } from "@stack-2025/byok-crypto";
 import { anthropic } from "./anthropic/index.ts";
+import { deepgram } from "./deepgram/index.ts";
 import { gemini } from "./gemini/index.ts";
 import { openai } from "./openai/index.ts";
 import { openrouter } from "./openrouter/index.ts";
 import { providerTypes } from "./provider-type.ts";
+import { telnyx } from "./telnyx/index.ts";
 import { twilio } from "./twilio/index.ts";
 import type { Provider } from "./provider.ts";
 import type { ProviderType } from "./provider-type.ts";
@@ -14,7 +16,9 @@ const registry: { readonly [P in ProviderType]?: Provider<P> } = {
   anthropic,
   gemini,
   openrouter,
+  deepgram,
   twilio,
+  telnyx,
 };
 
 /** The providers that this version speaks to, in the order of {@link providerTypes}. */

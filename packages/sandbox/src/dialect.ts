@@ -15,6 +15,8 @@ export interface Credential {
   readonly username: string;
   /** Which header brought it, where a vendor takes several. */
   readonly header: string;
+  /** Whose it is, where its text does not tell: a key that the vendor made on request is of the account that asked. */
+  readonly account?: string;
   /** Whether the vendor could have issued it. */
   readonly wellFormed: boolean;
 }
@@ -70,6 +72,8 @@ interface AnswerHead {
   readonly headers: Readonly<Record<string, string>>;
   /** When the request's JSON body does not name it. */
   readonly model?: string;
+  /** What the headers tell of usage, before any of the body. */
+  readonly headerUsage?: Usage;
 }
 
 export interface PlainAnswer extends AnswerHead {
@@ -81,15 +85,15 @@ export interface PlainAnswer extends AnswerHead {
   readonly failure?: string;
 }
 
-/** An event of a stream as it goes over the wire, and what its reader knows of usage from then on. */
+/** An event of a stream as it goes over the wire, and what its reader knows of usage from then on. A buffer is a piece of audio. */
 export interface StreamEvent {
-  readonly text: string;
+  readonly text: string | Buffer;
   readonly usage?: Usage;
 }
 
 export interface StreamAnswer extends AnswerHead {
   readonly events: Iterable<StreamEvent>;
-  /** What the vendor sends when it fails inside the stream. */
+  /** What the vendor sends when it fails inside the stream; nothing where it has no such thing, and only stops. */
   readonly failure: StreamEvent;
 }
 
@@ -119,8 +123,9 @@ export interface SocketEvent {
 }
 
 /**
- * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it, to be sent after all that
- * is still to be sent: so a later message can shorten an answer that is under way.
+ * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it: a list is sent at once, even
+ * between the events of an answer that is under way; anything else in its turn, pulled event by event, so that a later message can
+ * shorten it.
  */
 export interface Session {
   /** Which of the offered subprotocols the handshake takes. */
@@ -128,8 +133,10 @@ export interface Session {
   /** On the handshake's answer. */
   readonly headers: Readonly<Record<string, string>>;
   readonly model?: string;
-  open(): Iterable<SocketEvent>;
+  open(): readonly SocketEvent[];
   hear(message: Buffer, binary: boolean): Iterable<SocketEvent>;
+  /** The connection is gone, however it ended. */
+  closed?(at: Date): void;
   /** What the vendor sends when it fails inside the conversation. */
   readonly failure: SocketEvent;
 }

@@ -27,8 +27,12 @@ export async function serveSocket(memory: Memory, asked: Asked, socket: Socket, 
       return;
     }
     const opened = isNobody(call) ? asked.dialect.missingKey(call) : (refused(asked.dialect, call) ?? route?.open(call) ?? asked.dialect.notFound(call));
-    if ("status" in opened) await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
-    else await converse(await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened), entry, call.fault, opened);
+    if ("status" in opened) {
+      await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
+      return;
+    }
+    const webSocket = await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened);
+    await converse(webSocket, entry, call.fault, opened).finally(() => opened.closed?.(memory.now()));
   } catch (error) {
     if (!(error instanceof ReaderGone)) throw error;
     entry.aborted = true;
@@ -77,13 +81,15 @@ async function shakeHands(
 /** Sends what the session says, one message after the other, until the connection is closed. */
 async function converse(webSocket: WebSocket, entry: LedgerEntry, fault: Fault, session: Session): Promise<void> {
   const gone = new AbortController();
-  const toSay: Iterator<SocketEvent>[] = [session.open()[Symbol.iterator]()];
+  const toSay: ToSay = { atOnce: [...session.open()], inTurn: [] };
   const mistakes: unknown[] = [];
   let wake: (() => void) | undefined;
   webSocket.on("message", (data: Buffer, binary) => {
     if (!binary) noteText(entry, data);
     try {
-      toSay.push(session.hear(data, binary)[Symbol.iterator]());
+      const events = session.hear(data, binary);
+      if (Array.isArray(events)) toSay.atOnce.push(...events);
+      else toSay.inTurn.push(events[Symbol.iterator]());
     } catch (error) {
       mistakes.push(error);
     }
@@ -145,11 +151,18 @@ async function say(webSocket: WebSocket, entry: LedgerEntry, event: SocketEvent)
   if (webSocket.readyState !== WebSocket.CLOSED) await closed;
 }
 
-function nextEvent(toSay: Iterator<SocketEvent>[]): SocketEvent | undefined {
-  for (let first = toSay[0]; first !== undefined; first = toSay[0]) {
+/** What there is to say: lists go between the events of what is being told, the rest after it. */
+interface ToSay {
+  readonly atOnce: SocketEvent[];
+  readonly inTurn: Iterator<SocketEvent>[];
+}
+
+function nextEvent({ atOnce, inTurn }: ToSay): SocketEvent | undefined {
+  if (atOnce.length > 0) return atOnce.shift();
+  for (let first = inTurn[0]; first !== undefined; first = inTurn[0]) {
     const next = first.next();
     if (next.done !== true) return next.value;
-    toSay.shift();
+    inTurn.shift();
   }
   return undefined;
 }

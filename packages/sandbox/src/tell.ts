@@ -78,7 +78,7 @@ async function tellStream(telling: Telling, answer: StreamAnswer): Promise<void>
 }
 
 async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent): Promise<void> {
-  await write(response, event.text, gone);
+  if (event.text.length > 0) await write(response, event.text, gone);
   if (event.usage !== undefined) entry.usage = { ...event.usage };
   // A turn of the loop between two events: else a reader's leaving would not be noticed before the last one.
   await nextTurn();
@@ -86,6 +86,7 @@ async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent)
 
 function begin({ response, entry }: Telling, answer: Answer, more: Record<string, string>): void {
   entry.status = answer.status;
+  if (answer.headerUsage !== undefined) entry.usage = { ...answer.headerUsage };
   response.writeHead(answer.status, { date: entry.at.toUTCString(), ...answer.headers, ...more });
 }
 

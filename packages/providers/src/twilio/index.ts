@@ -9,7 +9,7 @@ import { classify } from "./classify.ts";
 import { sdkConfig } from "./config.ts";
 import { twilioCredentials } from "./credentials.ts";
 import { locationOf, originOf, ownsHost } from "./hosts.ts";
-import { twilioMeter } from "./meter.ts";
+import { report, twilioMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { twilioRoutes } from "./routes.ts";
 
@@ -42,6 +42,7 @@ export const twilio = defineProvider({
   readsStored: (route) => route.stateful,
   model: () => null,
   meter: twilioMeter,
+  report,
   classify,
   vendorRequestId: (headers) => headers["twilio-request-id"] ?? null,
 

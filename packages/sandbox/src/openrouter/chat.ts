@@ -1,4 +1,5 @@
 // POST /api/v1/chat/completions: OpenAI's shape, with what it cost in every usage, whether asked for or not.
+import { decimal } from "../decimal.ts";
 import { type Answer, type Call, Drawer, json, jsonBody, sse, type StreamEvent } from "../dialect.ts";
 import type { Usage } from "../ledger.ts";
 import { boundOf, promptOf, thinks } from "../openai/prompt.ts";
@@ -54,18 +55,12 @@ export function chatCompletion(call: Call): Answer {
 /** A key that holds `-ownkey-` has the vendor's own key behind it: OpenRouter charges a twentieth, and the vendor the rest. */
 function costOf(call: Call, model: string, usage: Usage): Pick<Usage, "cost" | "upstreamCost" | "currency"> {
   const millionths = model.endsWith(":free") ? 0 : usage.inputTokens * inputPrice + usage.outputTokens * outputPrice;
-  if (!usesOwnKey(call)) return { cost: decimal(millionths * 100), currency: "USD" };
-  return { cost: decimal(millionths * 5), upstreamCost: decimal(millionths * 100), currency: "USD" };
+  if (!usesOwnKey(call)) return { cost: decimal(millionths * 100, 8), currency: "USD" };
+  return { cost: decimal(millionths * 5, 8), upstreamCost: decimal(millionths * 100, 8), currency: "USD" };
 }
 
 function usesOwnKey(call: Call): boolean {
   return /-ownkey-/i.test(call.credential.key);
-}
-
-/** Of hundred-millionths of a dollar, exactly. */
-function decimal(hundredMillionths: number): string {
-  const text = String(hundredMillionths).padStart(9, "0");
-  return `${text.slice(0, -8)}.${text.slice(-8)}`.replace(/\.?0+$/, "");
 }
 
 function completion(call: Call, head: object, speech: Speech, usage: Usage): object {

@@ -2,8 +2,8 @@ import { ProviderUnavailableError } from "@stack-2025/byok-crypto";
 import { scrub, type Ask, type Failure, type KeyData, type Provider } from "@stack-2025/byok-providers";
 import type { Core } from "../core.ts";
 import { readSome } from "../use/answer-body.ts";
-import { vendorUrl } from "../use/door.ts";
 import { flatHeaders } from "../use/headers.ts";
+import { vendorUrl } from "../use/vendor-url.ts";
 
 /** All of a probe's questions together. */
 const longestProbeMs = 10_000;

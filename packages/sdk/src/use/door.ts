@@ -1,6 +1,5 @@
 import type { Readable } from "node:stream";
-import { InvalidInputError } from "@stack-2025/byok-crypto";
-import { providerFor, type KeyData, type MeteredCall, type Provider, type ProviderType, type Route, type VendorRequest } from "@stack-2025/byok-providers";
+import { providerFor, type MeteredCall, type Provider, type ProviderType, type Route } from "@stack-2025/byok-providers";
 import type { KeySource, UseOptions } from "../byok.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
@@ -10,6 +9,7 @@ import { flatHeaders, forwardedHeaders, forwardedPath, returnedHeaders } from ".
 import { scrubbed, scrubbedStream } from "./scrubbed.ts";
 import { settle } from "./settle.ts";
 import { NoAnswerError, type IncomingAnswer } from "./transport.ts";
+import { pathnameOf, vendorUrl } from "./vendor-url.ts";
 import { withCandidates, type Outcome, type Try } from "./with-key.ts";
 
 /** A provider call as a caller made it: its own credentials still in, or not; they are taken out here. */
@@ -169,25 +169,6 @@ async function settleCall(
     label: call.options.label ?? null,
     latencyMs: scope.core.clock.monotonic() - startedAt,
   });
-}
-
-/** Origin and path joined so that no path can change the host or climb out of the operator's base path. */
-export function vendorUrl(baseUrl: string | undefined, provider: Provider, keyData: KeyData, request: VendorRequest): URL {
-  const base = new URL(baseUrl ?? provider.origin(keyData, request.path));
-  const prefix = base.pathname.replace(/\/$/, "");
-  const mark = request.path.indexOf("?");
-  const url = new URL(base.origin);
-  url.pathname = prefix + (mark === -1 ? request.path : request.path.slice(0, mark));
-  url.search = mark === -1 ? "" : request.path.slice(mark);
-  if (url.origin !== base.origin || (prefix !== "" && !url.pathname.startsWith(`${prefix}/`))) {
-    throw new InvalidInputError("path: leaves the provider's address; give the path as the provider documents it", { issues: [{ path: "path", message: "leaves the provider's address" }] });
-  }
-  return url;
-}
-
-export function pathnameOf(path: string): string {
-  const mark = path.indexOf("?");
-  return mark === -1 ? path : path.slice(0, mark);
 }
 
 /** The vendor's route; a body that names something stored at the vendor makes any of them stateful. */

@@ -128,7 +128,7 @@ export class Resolver {
     // Only reads under way compare; what no read can meet any more is forgotten with them.
     if (this.#flights.size === 0) this.#droppedAt.clear();
     this.#droppedAt.set(owner, this.#drops);
-    for (const dependent of [...(this.#dependents.get(owner) ?? [])]) this.#forget(dependent);
+    for (const dependent of Array.from(this.#dependents.get(owner) ?? [])) this.#forget(dependent);
     this.#options.keyring.forget(owner);
   }
 
