@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Logger } from "../byok.ts";
 import { ConfigurationError, ConflictError, EncryptionError } from "../index.ts";
 import { coreOf, type BYOKManager } from "../manager.ts";
@@ -228,14 +228,12 @@ describe("installation keys", () => {
     const { keyring } = await coreOf(old);
     const both = place.manager([2, 1]);
     await coreOf(both);
-    // It was asleep for half a minute and counts as dead.
-    await place.admin.query("update byok.processes set seen_at = now() - interval '31 seconds', process_id = gen_random_uuid() where process_id = $1", [keyring.processId]);
-    await place.rotate(both, { compromised: true });
-    await keyring.reload();
-    expect(errors[0]).toMatchObject({ expectedRootKeyIds: [await place.rootId(2)] });
-    await expect(old.getActiveKey("u_1", "openai")).rejects.toMatchObject({ code: "ENCRYPTION" });
+    // It was asleep for half a minute and counts as dead; when it wakes, the rotation is over.
+    await place.admin.query("update byok.processes set seen_at = now() - interval '31 seconds' where process_id = $1", [keyring.processId]);
+    await place.rotate(both);
+    await eventually(() => errors.length, (count) => count > 0);
+    expect(errors).toEqual([expect.objectContaining({ expectedRootKeyIds: [await place.rootId(2)] })]);
+    expect(await read(old, "u_1")).toBe(secretOf("u_1"));
     expect((await both.getKey(keyId)).status).toBe("unchecked");
-    expect(await read(both, "u_1")).toBe(secretOf("u_1"));
-    await vi.waitFor(() => expect(keyring.version).toBe(1));
   });
 });
