@@ -177,6 +177,42 @@ describe("the installation", () => {
   });
 });
 
+describe("the root key", () => {
+  const withKeys = (key: string, previous?: string): Record<string, string> => ({ ...environment(), BYOK_ENCRYPTION_KEY: key, ...(previous && { BYOK_ENCRYPTION_KEY_PREVIOUS: previous }) });
+  const secret = "sk-of-the-rotation-long-enough-01";
+
+  test("S-20 S-24 is proved, rotated and proved again; the old one then opens nothing", async () => {
+    await json(["keys", "add", "--provider", "openai", "--user", "u_root", "--validate", "skip"], { stdin: `${secret}\n` });
+    const before = await byok(["root", "verify", "--json"], { env: withKeys(otherRootKey, rootKey) });
+    expect(before).toMatchObject({ code: 0, err: "" });
+    const [next, now] = (JSON.parse(before.out) as { roots: { rootKeyId: string; state: string }[] }).roots;
+    expect([next, now]).toMatchObject([{ state: "candidate" }, { state: "in use" }]);
+
+    const alone = await byok(["root", "verify"], { env: withKeys(otherRootKey) });
+    expect(alone).toMatchObject({ code: 1, out: expect.stringContaining(`Missing: ${now?.rootKeyId}`) });
+
+    const rotated = await byok(["root", "rotate", "--json"], { env: withKeys(otherRootKey, rootKey) });
+    expect(rotated).toMatchObject({ code: 0, err: "" });
+    expect(JSON.parse(rotated.out)).toEqual({ rootKeyId: next?.rootKeyId, retired: [now?.rootKeyId], unopened: [], rewrapped: 4, remaining: 0 });
+    expect(Object.keys(JSON.parse(rotated.out) as object).slice(-2)).toEqual(["rewrapped", "remaining"]);
+
+    expect(await byok(["root", "verify"], { env: withKeys(otherRootKey) })).toMatchObject({ code: 0, out: expect.stringMatching(/in use +4/) });
+    expect(await byok(["doctor"], { env: withKeys(otherRootKey) })).toMatchObject({ out: expect.stringContaining(`everything is under ${next?.rootKeyId}`) });
+    const old = await byok(["keys", "list", "--user", "u_root"]);
+    expect(old).toMatchObject({ code: 3, err: expect.stringContaining(String(next?.rootKeyId)) });
+    expect(await byok(["doctor"])).toMatchObject({ code: 1, out: expect.stringMatching(new RegExp(`WRONG {2}root key: .*${next?.rootKeyId}`)) });
+  });
+
+  test("S-22 one that was lost: every record is sealed anew", async () => {
+    const third = "base64:AgT3EQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=";
+    const lost = await byok(["root", "rotate", "--compromised"], { env: withKeys(third, otherRootKey) });
+    expect(lost).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/keys were wrapped anew, 0 remain\.\nRetired: root_/) });
+    await using manager = new BYOKManager({ encryptionKey: third, database: database.connectionString });
+    expect((await manager.getActiveKey("u_root", "openai")).decryptedKey).toBe(secret);
+    expect(await byok(["root", "rotate", "--compromised"], { env: withKeys(rootKey, third) })).toMatchObject({ code: 3, err: expect.stringContaining("was retired on") });
+  });
+});
+
 describe("words", () => {
   test.each([
     [[], 2, /Commands:/],

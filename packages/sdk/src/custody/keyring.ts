@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import {
-  auditMac, ConfigurationError, engine, EncryptionError, envelopeKeyVersion, fingerprint, makeTenantKey, openCursor, openRecord, rewrapTenantKey, sealCursor, sealRecord, unwrapTenantKey,
+  auditMac, ConfigurationError, EncryptionError, envelopeKeyVersion, fingerprint, makeTenantKey, openCursor, openRecord, rewrapTenantKey, sealCursor, sealRecord, unwrapTenantKey,
   type InstallationPurpose, type RecordPlace, type TenantKey, type WrapKey,
 } from "@stack-2025/byok-crypto";
 import type { Database, TenantTransaction } from "@stack-2025/byok-db";
@@ -163,16 +163,19 @@ export class Keyring {
     return fingerprint(this.#state.live.fingerprint, { ownerId, provider }, canonical);
   }
 
-  /** Of a version after the first it says which: `2.…`. */
   auditMac(ownerId: string, bytes: Uint8Array): string {
-    return auditMacBy(this.#state.live.audit, ownerId, bytes);
+    return auditMac(this.#state.live.audit, ownerId, bytes);
   }
 
-  /** Whether `mac` was made over these bytes by any version of the audit key that this installation has had. */
-  isAuditMac(ownerId: string, bytes: Uint8Array, mac: string): boolean {
-    const version = /^([1-9]\d{0,9})\./.exec(mac)?.[1] ?? "1";
-    const key = this.#state.keys.get(`audit:${version}`)?.key;
-    return key !== undefined && engine.equalBytes(Buffer.from(auditMacBy(key, ownerId, bytes)), Buffer.from(mac));
+  /** The version of the key that `auditMac` signs with. */
+  get auditKeyVersion(): number {
+    return this.#state.live.audit.version;
+  }
+
+  /** As `auditMac`, under a key that may have been replaced since; undefined where this process has none of that version. */
+  auditMacUnder(version: number, ownerId: string, bytes: Uint8Array): string | undefined {
+    const found = this.#state.keys.get(`audit:${version}`);
+    return found && auditMac(found.key, ownerId, bytes);
   }
 
   sealCursor(binding: string, payload: string): string {
@@ -230,11 +233,6 @@ export class Keyring {
   close(): void {
     this.#tenantKeys.clear();
   }
-}
-
-function auditMacBy(key: WrapKey, ownerId: string, bytes: Uint8Array): string {
-  const mac = auditMac(key, ownerId, bytes);
-  return key.version === 1 ? mac : `${key.version}.${mac}`;
 }
 
 function stateOf({ rootKeyId, keys }: LoadedKeys, version: number): State {

@@ -45,6 +45,31 @@ describe("S-23: tenant-key rotation", () => {
     }
     const { rows: audited } = await place.admin.query("select actor, details from byok.audit_events where owner_id = $1 and action = 'tenant_key.rotated'", [owner]);
     expect(audited).toEqual([{ actor: "system", details: { version: 2 } }]);
+    // The trail knows each envelope by its digest, so it is told of the new ones.
+    const { rows: digests } = await place.admin.query(
+      "select count(*)::integer as same from byok.audit_events e join byok.key_versions v on v.key_id = e.target where e.action = 'key.resealed' and e.owner_id = $1 and e.details->>'envelope' = encode(sha256(v.sealed), 'hex')",
+      [owner],
+    );
+    expect(digests).toEqual([{ same: 3 }]);
+  });
+
+  test("what an owner has sealed beside its keys comes along; the old key stays where something still needs it", async () => {
+    const core = await coreOf(managers[0]!);
+    const owner = core.ownerRef("u_policy").id;
+    await store(managers[0]!, "u_policy", "p");
+    const place_ = { ownerId: owner, keyId: "owner_policy", keyVersion: 1, custody: "managed" as const, provider: "", environment: "", field: "notify" };
+    const sealUnder = (version: number) =>
+      core.database.inTenant({ owners: [owner] }, async (trx) => core.keyring.seal(await core.keyring.tenantKey(trx, owner), Buffer.from(`channels of ${version}`), place_));
+    await place.admin.query("insert into byok.owner_policies (owner_id, notify, notify_tenant_key_version, updated_at) values ($1, $2, 1, now())", [owner, Buffer.from(await sealUnder(1))]);
+    expect(await rotateTenantKey(core, owner)).toMatchObject({ version: 2, resealed: 2, replaced: 1 });
+    const { rows } = await place.admin.query<{ notify: Buffer; version: number }>("select notify, notify_tenant_key_version as version from byok.owner_policies where owner_id = $1", [owner]);
+    expect(rows[0]!.version).toBe(2);
+    const opened = await core.database.inTenant({ owners: [owner] }, async (trx) => core.keyring.open(await core.keyring.tenantKey(trx, owner), rows[0]!.notify, place_));
+    expect(Buffer.from(opened).toString()).toBe("channels of 1");
+
+    await place.admin.query("update byok.owner_policies set notify = set_byte(notify, 100, get_byte(notify, 100) # 1) where owner_id = $1", [owner]);
+    expect(await rotateTenantKey(core, owner)).toEqual({ version: 3, resealed: 1, replaced: 0, unopened: [`owner_policy ${owner}`] });
+    expect(await versionsOf("u_policy")).toEqual([2, 3]);
   });
 
   test("an owner without a key has nothing to rotate", async () => {

@@ -3,14 +3,13 @@
  * then the records are sealed anew in small batches, then the old ones go. Reads name the version that they need, so they
  * never notice. Versions only rise.
  */
-import { sql } from "kysely";
 import { EncryptionError, type TenantKey } from "@stack-2025/byok-crypto";
 import { ConstraintViolation, type TenantTransaction } from "@stack-2025/byok-db";
 import { appendAudit } from "../audit/append.ts";
 import { markChanged } from "../use/changes.ts";
 import type { RotationCore } from "./rotation-core.ts";
+import { sealedPlaces, type After, type SealedRecord } from "./sealed-places.ts";
 
-const recordsAtOnce = 100;
 /** Writers that began under an old key and end while we look can make us look again. */
 const mostRounds = 5;
 
@@ -65,60 +64,42 @@ async function finish(core: RotationCore, ownerId: string, version: number): Pro
   for (let round = 1; ; round += 1) {
     const pass = await resealAll(core, ownerId, version);
     resealed += pass.resealed;
-    replaced += await removeUnused(core, ownerId, version);
-    const left = await core.database.inTenant({ owners: [ownerId] }, (trx) => trx.selectFrom("tenant_keys").select("version").where("owner_id", "=", ownerId).where("version", "<", version).execute());
-    if (left.length === 0 || pass.unopened.length > 0 || round === mostRounds) return { version, resealed, replaced, unopened: pass.unopened };
+    const older = await core.database.inTenant({ owners: [ownerId] }, (trx) =>
+      trx.selectFrom("tenant_keys").select("version").where("owner_id", "=", ownerId).where("version", "<", version).execute(),
+    );
+    const gone = await removeUnused(core, ownerId, older.map((one) => one.version));
+    replaced += gone;
+    if (gone === older.length || pass.unopened.length > 0 || round === mostRounds) return { version, resealed, replaced, unopened: pass.unopened };
   }
 }
 
 async function resealAll(core: RotationCore, ownerId: string, version: number): Promise<{ resealed: number; unopened: string[] }> {
   const unopened: string[] = [];
   let resealed = 0;
-  for (let after = { keyId: "", version: 0 }; ; ) {
-    const batch = await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
-      const rows = await recordsUnderOlder(trx, ownerId, version, after);
-      if (rows.length === 0) return rows;
-      const tenantKeys = await unwrapAll(core, trx, ownerId);
-      for (const row of rows) {
-        const to = tenantKeys.get(version);
-        if (!to) throw new EncryptionError("The owner's new key does not open; nothing was sealed under it.");
-        const sealed = reseal(core, tenantKeys.get(row.tenant_key_version ?? 0), to, row.sealed, {
-          ownerId, keyId: row.key_id, keyVersion: row.version, custody: "managed", provider: row.provider, environment: row.environment, field: "keyData",
-        });
-        if (!sealed) {
-          unopened.push(row.key_id);
-          continue;
+  for (const recordsUnderOlder of sealedPlaces) {
+    for (let after: After = { keyId: "", keyVersion: 0 }; ; ) {
+      const batch = await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
+        const records = await recordsUnderOlder(trx, core, ownerId, version, after);
+        if (records.length === 0) return { records, damaged: [] };
+        const tenantKeys = await unwrapAll(core, trx, ownerId);
+        const damaged: string[] = [];
+        for (const record of records) {
+          const to = tenantKeys.get(version);
+          if (!to) throw new EncryptionError("The owner's new key does not open; nothing was sealed under it.");
+          const sealed = reseal(core, tenantKeys.get(record.tenantKeyVersion), to, record);
+          if (sealed) await record.replace(Buffer.from(sealed), version);
+          else damaged.push(record.name);
         }
-        await trx
-          .updateTable("key_versions")
-          .set({ sealed: Buffer.from(sealed), tenant_key_version: version })
-          .where("owner_id", "=", ownerId)
-          .where("key_id", "=", row.key_id)
-          .where("version", "=", row.version)
-          .execute();
-        resealed += 1;
-      }
-      return rows;
-    });
-    const last = batch.at(-1);
-    if (!last) return { resealed, unopened };
-    after = { keyId: last.key_id, version: last.version };
+        return { records, damaged };
+      });
+      unopened.push(...batch.damaged);
+      resealed += batch.records.length - batch.damaged.length;
+      const last = batch.records.at(-1);
+      if (!last) break;
+      after = last.place;
+    }
   }
-}
-
-function recordsUnderOlder(trx: TenantTransaction, ownerId: string, version: number, after: { keyId: string; version: number }) {
-  return trx
-    .selectFrom("key_versions")
-    .innerJoin("keys", (join) => join.onRef("keys.owner_id", "=", "key_versions.owner_id").onRef("keys.key_id", "=", "key_versions.key_id"))
-    .select(["key_versions.key_id", "key_versions.version", "key_versions.sealed", "key_versions.tenant_key_version", "keys.provider", "keys.environment"])
-    .where("key_versions.owner_id", "=", ownerId)
-    .where("key_versions.tenant_key_version", "<", version)
-    .where(sql<boolean>`(key_versions.key_id, key_versions.version) > (${after.keyId}, ${after.version})`)
-    .orderBy("key_versions.key_id")
-    .orderBy("key_versions.version")
-    .limit(recordsAtOnce)
-    .forUpdate("key_versions")
-    .execute();
+  return { resealed, unopened };
 }
 
 async function unwrapAll(core: RotationCore, trx: TenantTransaction, ownerId: string): Promise<Map<number, TenantKey>> {
@@ -136,10 +117,8 @@ async function unwrapAll(core: RotationCore, trx: TenantTransaction, ownerId: st
   return opened;
 }
 
-type RecordPlace = Parameters<RotationCore["keyring"]["open"]>[2];
-
 /** Undefined where the record does not open. What it holds is not looked at. */
-function reseal({ keyring }: RotationCore, from: TenantKey | undefined, to: TenantKey, sealed: Uint8Array, place: RecordPlace): Uint8Array | undefined {
+function reseal({ keyring }: RotationCore, from: TenantKey | undefined, to: TenantKey, { sealed, place }: SealedRecord): Uint8Array | undefined {
   if (!from) return undefined;
   let plain: Uint8Array;
   try {
@@ -155,20 +134,17 @@ function reseal({ keyring }: RotationCore, from: TenantKey | undefined, to: Tena
   }
 }
 
-/** Old versions that nothing is sealed under. @returns how many went */
-async function removeUnused(core: RotationCore, ownerId: string, version: number): Promise<number> {
-  try {
-    return await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
-      const gone = await sql`
-        delete from tenant_keys t where t.owner_id = ${ownerId} and t.version < ${version}
-          and not exists (select from key_versions v where v.owner_id = t.owner_id and v.tenant_key_version = t.version)
-          and not exists (select from owner_policies p where p.owner_id = t.owner_id and p.notify_tenant_key_version = t.version)
-        returning t.version`.execute(trx);
-      return gone.rows.length;
-    });
-  } catch (error) {
-    // Somebody sealed a record under it while we looked: the next round takes that too.
-    if (error instanceof ConstraintViolation && error.kind === "foreign_key") return 0;
-    throw error;
+/** Old versions that nothing is sealed under any more: the foreign keys say which. @returns how many went */
+async function removeUnused(core: RotationCore, ownerId: string, older: readonly number[]): Promise<number> {
+  let gone = 0;
+  for (const version of older) {
+    try {
+      await core.database.inTenant({ owners: [ownerId] }, (trx) => trx.deleteFrom("tenant_keys").where("owner_id", "=", ownerId).where("version", "=", version).execute());
+      gone += 1;
+    } catch (error) {
+      // Somebody sealed a record under it while we looked, or one does not open: the next round looks again.
+      if (!(error instanceof ConstraintViolation) || error.kind !== "foreign_key") throw error;
+    }
   }
+  return gone;
 }

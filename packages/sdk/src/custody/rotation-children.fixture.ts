@@ -9,6 +9,7 @@ const file = fileURLToPath(new URL("rotation.child.ts", import.meta.url));
 const children = new Set<ChildProcess>();
 
 export interface Child {
+  readonly pid: number;
   tell(task: Task | "stop" | "end"): void;
   /** The next answer of a kind; rejects where the process ends before it. */
   answer<K extends Answer["kind"]>(kind: K): Promise<Extract<Answer, { kind: K }>>;
@@ -37,7 +38,7 @@ export async function startChild(): Promise<Child> {
     }
   };
   await answer("ready");
-  return { tell: (task) => void child.send(task), answer, ended };
+  return { pid: child.pid ?? 0, tell: (task) => void child.send(task), answer, ended };
 }
 
 export function killChildren(): void {

@@ -3,13 +3,14 @@
  * statements those count that write or commit. `work` reads and makes owners until it is told to stop. `open` opens
  * what it is told to, when it is told to.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { BYOKManager, coreOf, type ManagerOptions } from "../manager.ts";
 import { rotateRoot } from "./rotate-root.ts";
 import { onEachStatement } from "./statements.fixture.ts";
 
 export type Task =
   | { task: "rotate"; connectionString: string; roots: string[]; killAt: number; compromised: boolean }
-  | { task: "work"; connectionString: string; roots: string[]; users: string[]; name: string }
+  | { task: "work"; connectionString: string; roots: string[]; users: string[]; name: string; mostMade: number }
   | { task: "open"; connectionString: string; root: string };
 
 export type Answer =
@@ -57,7 +58,7 @@ function killAfterStatement(number: number): void {
   });
 }
 
-async function work({ connectionString, roots, users, name }: Extract<Task, { task: "work" }>): Promise<void> {
+async function work({ connectionString, roots, users, name, mostMade }: Extract<Task, { task: "work" }>): Promise<void> {
   await using manager = managerOf(connectionString, roots, { cache: false });
   const report = { kind: "worked" as const, reads: 0, made: 0, failures: [] as string[] };
   const known = [...users];
@@ -70,7 +71,9 @@ async function work({ connectionString, roots, users, name }: Extract<Task, { ta
       if (decryptedKey !== `sk-of-${user}-long-enough-0001`) report.failures.push(`${user} read something else`);
     }, tell(`read ${user}`));
     report.reads += 1;
-    if (report.reads % 5 !== 0) continue;
+    // Enough to meet every step of a rotation, and not so much that nobody else gets a turn.
+    await pause(5);
+    if (report.reads % 5 !== 0 || report.made >= mostMade) continue;
     const fresh = `${name}_${report.made}`;
     await manager.addKey({ userId: fresh, provider: "openai", keyData: { apiKey: `sk-of-${fresh}-long-enough-0001` }, validate: "skip" }).then(() => known.push(fresh), tell(`make ${fresh}`));
     report.made += 1;
