@@ -63,7 +63,7 @@ const forbidden: Mistake = {
 
 export const refusals: Refusals = {
   // The vendor repeats the part of a key before its secret.
-  badKey: (call) => unknownKey(call, call.credential.key.split("_")[0] ?? ""),
+  badKey: (call) => unknownKey(call, idOf(call.credential.key)),
   noQuota: (call) => (call.paid ? refusal(call, 403, noFunds) : null),
   rateLimited: (call, retryAfterS) =>
     json(
@@ -75,6 +75,11 @@ export const refusals: Refusals = {
   scoped: (call) => (call.method === "GET" ? refusal(call, 403, forbidden) : null),
   echoKey: (call) => echoing(unknownKey(call, call.credential.key), call.credential.key),
 };
+
+/** `KEY` and what follows, up to the underscore behind which the secret begins. */
+function idOf(key: string): string {
+  return key.includes("_") ? (key.split("_")[0] ?? "") : key.slice(0, 19);
+}
 
 function unknownKey(call: Call, shown: string): PlainAnswer {
   return refusal(call, 401, { ...unauthenticated, detail: `No key found matching the ID '${shown}' with the provided secret.` });
