@@ -11,9 +11,11 @@ export type {
   MeteredCall,
   ProbeOutcome,
   Provider,
+  Question,
   Refusal,
   Route,
   RouteClass,
+  TokenOutcome,
   VendorRequest,
 } from "./provider.ts";
 export { ProviderType, providerTypes } from "./provider-type.ts";
