@@ -14,13 +14,17 @@ import {
   cachedTokens, createCachedContent, deleteCachedContent, deleteFile, listCachedContents, listFiles, readCachedContent, readFile, startUpload,
 } from "./stored.ts";
 
-const service: GoogleService = { host: "generativelanguage.googleapis.com", title: "Generative Language API" };
+const service: GoogleService = {
+  host: "generativelanguage.googleapis.com", title: "Generative Language API",
+  internal: "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting",
+};
 const overloaded: GoogleError = { code: 503, message: "The model is overloaded. Please try again later.", status: "UNAVAILABLE" };
 
 const surface: Surface = {
   model: (call) => call.params[1] ?? "",
   unknownModel,
   answerFields: () => ({}),
+  candidateFields: { index: 0 },
   usageFields: {},
   cachedTokens,
   overloaded,

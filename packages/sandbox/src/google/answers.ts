@@ -8,6 +8,10 @@ export interface GoogleService {
   readonly host: string;
   /** As its errors name it: `Vertex AI API`. */
   readonly title: string;
+  /** The method that a path stands for, where its refusals name it. */
+  readonly method?: string;
+  /** Its words for a failure of its own. */
+  readonly internal?: string;
 }
 
 /** On every answer. */
@@ -90,7 +94,7 @@ export function googleRefusals(wording: Wording): Refusals {
     badKey: (call) => (call.credential.header === "authorization" ? invalidToken(call, wording.service(call.path)) : invalidKey(call, wording.service(call.path))),
     noQuota: wording.noQuota,
     rateLimited: wording.rateLimited,
-    serverError: (call, status) => serverError(call, status, wording.overloaded ?? unavailable),
+    serverError: (call, status) => serverError(call, status, wording.overloaded ?? unavailable, wording.service(call.path).internal ?? "Internal error encountered."),
     scoped: wording.scoped,
     echoKey: (call) => suspended(call, wording.service(call.path)),
   };
@@ -109,7 +113,7 @@ function invalidToken(call: Call, service: GoogleService): PlainAnswer {
   const message =
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
   const answer = refusal(call, {
-    code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("ACCESS_TOKEN_EXPIRED", { service: service.host })],
+    code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("ACCESS_TOKEN_EXPIRED", asked(service))],
   });
   return { ...answer, headers: { ...answer.headers, "www-authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"' } };
 }
@@ -118,7 +122,11 @@ function invalidToken(call: Call, service: GoogleService): PlainAnswer {
 export function keysNotSupported(call: Call, service: GoogleService): PlainAnswer {
   const message =
     "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication";
-  return refusal(call, { code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("CREDENTIALS_MISSING", { service: service.host })] });
+  return refusal(call, { code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("CREDENTIALS_MISSING", asked(service))] });
+}
+
+function asked({ host, method }: GoogleService): Record<string, string> {
+  return { service: host, ...(method !== undefined && { method }) };
 }
 
 export function unregisteredCaller(call: Call): PlainAnswer {
@@ -149,11 +157,11 @@ function suspended(call: Call, service: GoogleService): PlainAnswer {
   return echoing(permissionDenied(call, message, [errorInfo("CONSUMER_SUSPENDED", metadata)]), key);
 }
 
-function serverError(call: Call, status: number, overloaded: GoogleError): PlainAnswer {
+function serverError(call: Call, status: number, overloaded: GoogleError, internal: string): PlainAnswer {
   if (status === 502) return page(502, "Server Error", "The server encountered a temporary error and could not complete your request.");
   if (status === 503) return refusal(call, overloaded);
   if (status === 504) return refusal(call, { code: 504, message: "Deadline expired before operation could complete.", status: "DEADLINE_EXCEEDED" });
-  return refusal(call, { code: status, message: "Internal error encountered.", status: "INTERNAL" });
+  return refusal(call, { code: status, message: internal, status: "INTERNAL" });
 }
 
 function page(status: number, title: string, text: string): PlainAnswer {

@@ -14,6 +14,8 @@ export interface Surface {
   unknownModel(call: Call, model: string): PlainAnswer | null;
   /** Fields of every answer and chunk. */
   answerFields(call: Call): object;
+  /** Fields of every candidate. */
+  readonly candidateFields: object;
   /** Fields of every usage. */
   readonly usageFields: object;
   /** The tokens of a cached content that the request names; null when there is none of that name. */
@@ -110,7 +112,7 @@ function blockedBody(surface: Surface, prompt: Prompt, head: object): object {
 }
 
 function wholeBody(surface: Surface, prompt: Prompt, speech: Speech, head: object): object {
-  const candidate = { content: { parts: [{ text: speech.text }], role: "model" }, finishReason: finishReason(speech), index: 0 };
+  const candidate = { content: { parts: [{ text: speech.text }], role: "model" }, finishReason: finishReason(speech), ...surface.candidateFields };
   return { candidates: [candidate], usageMetadata: usageSoFar(surface, prompt, speech, speech.words.length), ...head };
 }
 
@@ -130,7 +132,7 @@ function* chunksOf(surface: Surface, prompt: Prompt, speech: Speech, head: objec
   for (let at = 0; at <= last; at += 1) {
     const spoken = at === 0 && last > 0 ? 0 : Math.min(at + 1, speech.words.length);
     const content = { parts: [{ text: piece(speech.words, at) }], role: "model" };
-    const candidate = { content, ...(at === last && { finishReason: finishReason(speech) }), index: 0 };
+    const candidate = { content, ...(at === last && { finishReason: finishReason(speech) }), ...surface.candidateFields };
     const usage = { ...speech.usage, outputTokens: speech.usage.reasoningTokens + spoken };
     yield { body: { candidates: [candidate], usageMetadata: usageSoFar(surface, prompt, speech, spoken), ...head }, usage };
   }

@@ -17,6 +17,7 @@ const surface: Surface = {
   model: (call) => call.params[0] ?? "",
   unknownModel,
   answerFields: (call) => ({ createTime: call.at.toISOString().replace("Z", "000Z") }),
+  candidateFields: { avgLogprobs: -0.01 },
   usageFields: { trafficType: "ON_DEMAND" },
   cachedTokens: () => null,
   overloaded: unavailable,
@@ -31,14 +32,14 @@ export const vertex: Dialect = {
   account: (credential) => accountOf(credential.key),
   refusals: withExchange(
     googleRefusals({
-      service: () => service,
+      service: serviceAt,
       noQuota: (call) => (call.paid ? billingDisabled(call, service, projectOf(call)) : null),
       rateLimited: perMinute,
       scoped: predictDenied,
     }),
   ),
   // An exchange without an assertion is answered by its route.
-  missingKey: (call) => keysNotSupported(call, service),
+  missingKey: (call) => keysNotSupported(call, serviceAt(call.path)),
   notFound,
   methodNotAllowed: notFound,
   tooLarge,
@@ -55,6 +56,14 @@ export const vertex: Dialect = {
   sockets: [{ path: /^\/+ws\/google\.cloud\.aiplatform\.v1[a-z0-9]*\.LlmBidiService\/BidiGenerateContent$/, open: openLive }],
 };
 
+/** The service, with the method that a path stands for. */
+function serviceAt(path: string): GoogleService {
+  const version = /^\/(v1[a-z0-9]*)\//.exec(path)?.[1] ?? "v1";
+  const verb = /:([a-z])([A-Za-z]+)$/.exec(path);
+  const method = verb === null ? "ModelGardenService.ListPublisherModels" : `PredictionService.${verb[1]?.toUpperCase() ?? ""}${verb[2] ?? ""}`;
+  return { ...service, method: `google.cloud.aiplatform.${version}.${method}` };
+}
+
 /** Below a project and a location, or in express mode below neither. */
 function modelRoute(method: string, paid: boolean, answer: Route["answer"]): Route {
   const path = new RegExp(`^/v1[a-z0-9]*(?:/projects/[^/]+/locations/[^/]+)?/publishers/google/models/([^/:]+):${method}$`);
@@ -65,18 +74,18 @@ function modelRoute(method: string, paid: boolean, answer: Route["answer"]): Rou
 function deniedProject(call: Call): PlainAnswer | null {
   const project = /\/projects\/([^/]+)\//.exec(call.path)?.[1];
   if (project === undefined) return null;
-  if (call.credential.header !== "authorization") return keysNotSupported(call, service);
+  if (call.credential.header !== "authorization") return keysNotSupported(call, serviceAt(call.path));
   if (!project.includes("does-not-exist")) return null;
   const metadata = { service: service.host, consumer: `projects/${project}`, containerInfo: project };
   return permissionDenied(call, `Permission denied on resource project ${project}.`, [errorInfo("CONSUMER_INVALID", metadata)]);
 }
 
 function accountsOnly(answer: Route["answer"]): Route["answer"] {
-  return (call) => (call.credential.header === "authorization" ? answer(call) : keysNotSupported(call, service));
+  return (call) => (call.credential.header === "authorization" ? answer(call) : keysNotSupported(call, serviceAt(call.path)));
 }
 
 function openLive(call: Call): Session | PlainAnswer {
-  return call.credential.header === "authorization" ? new LiveSession("candidates") : keysNotSupported(call, service);
+  return call.credential.header === "authorization" ? new LiveSession("candidates") : keysNotSupported(call, serviceAt(call.path));
 }
 
 function listModels(): Answer {
