@@ -26,29 +26,63 @@ const contents = JSON.stringify({ contents: [{ parts: [{ text: "Hello" }] }] });
 const chat = JSON.stringify({ model: "m", max_tokens: 9, messages: [{ role: "user", content: "Hello" }] });
 
 const standing: Record<SandboxProvider, Standing> = {
-  openai: { key: (word) => `sk-test-${word}-000000000001`, headers: bearer, free: "/v1/files", paid: { path: "/v1/chat/completions", body: chat } },
+  openai: {
+    key: (word) => `sk-test-${word}-000000000001`,
+    headers: bearer,
+    free: "/v1/files",
+    paid: { path: "/v1/chat/completions", body: chat },
+  },
   anthropic: {
-    key: (word) => `sk-ant-test-${word}-000000000001`, headers: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }), free: "/v1/models",
+    key: (word) => `sk-ant-test-${word}-000000000001`,
+    headers: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
+    free: "/v1/models",
     paid: { path: "/v1/messages", body: chat },
   },
-  gemini: { key: (word) => `AIzaSyTest-${word}-000000000001`, headers: google, free: "/v1beta/files", paid: { path: "/v1beta/models/gemini-3.6-flash:generateContent", body: contents } },
+  gemini: {
+    key: (word) => `AIzaSyTest-${word}-000000000001`,
+    headers: google,
+    free: "/v1beta/files",
+    paid: { path: "/v1beta/models/gemini-3.6-flash:generateContent", body: contents },
+  },
   vertex: {
-    key: (word) => `AQ.Test-${word}-000000000001`, headers: google, free: "/v1/publishers/google/models/gemini-3.6-flash:countTokens",
+    key: (word) => `AQ.Test-${word}-000000000001`,
+    headers: google,
+    free: "/v1/publishers/google/models/gemini-3.6-flash:countTokens",
     paid: { path: "/v1/publishers/google/models/gemini-3.6-flash:generateContent", body: contents },
   },
   google_speech: {
-    key: (word) => `AIzaSyTest-${word}-000000000001`, headers: google, free: "/v1/voices",
+    key: (word) => `AIzaSyTest-${word}-000000000001`,
+    headers: google,
+    free: "/v1/voices",
     paid: { path: "/v1/text:synthesize", body: JSON.stringify({ input: { text: "Hello" }, voice: { languageCode: "en-US" } }) },
   },
-  openrouter: { key: (word) => `sk-or-v1-${word}-000000000001`, headers: bearer, free: "/api/v1/key", paid: { path: "/api/v1/chat/completions", body: chat } },
-  deepgram: { key: (word) => `dgtest-${word}-000000000001`, headers: (key) => ({ authorization: `Token ${key}` }), free: "/v1/auth/token", paid: { path: "/v1/speak", body: '{"text":"Hello"}' } },
+  openrouter: {
+    key: (word) => `sk-or-v1-${word}-000000000001`,
+    headers: bearer,
+    free: "/api/v1/key",
+    paid: { path: "/api/v1/chat/completions", body: chat },
+  },
+  deepgram: {
+    key: (word) => `dgtest-${word}-000000000001`,
+    headers: (key) => ({ authorization: `Token ${key}` }),
+    free: "/v1/auth/token",
+    paid: { path: "/v1/speak", body: '{"text":"Hello"}' },
+  },
   twilio: {
-    key: (word) => `${word}00000000000000000000000000000001`, headers: (key) => ({ authorization: `Basic ${Buffer.from(`${account}:${key}`).toString("base64")}` }),
+    key: (word) => `${word}00000000000000000000000000000001`,
+    headers: (key) => ({ authorization: `Basic ${Buffer.from(`${account}:${key}`).toString("base64")}` }),
     free: `/2010-04-01/Accounts/${account}/Balance.json`,
-    paid: { path: `/2010-04-01/Accounts/${account}/Messages.json`, body: "To=%2B15005550001&From=%2B15005550006&Body=Hello", type: "application/x-www-form-urlencoded" },
+    paid: {
+      path: `/2010-04-01/Accounts/${account}/Messages.json`,
+      body: "To=%2B15005550001&From=%2B15005550006&Body=Hello",
+      type: "application/x-www-form-urlencoded",
+    },
   },
   telnyx: {
-    key: (word) => `KEYTEST-${word}-000000000001`, headers: bearer, free: "/v2/balance", paid: { path: "/v2/messages", body: '{"to":"+15005550001","from":"+15005550006","text":"Hello"}' },
+    key: (word) => `KEYTEST-${word}-000000000001`,
+    headers: bearer,
+    free: "/v2/balance",
+    paid: { path: "/v2/messages", body: '{"to":"+15005550001","from":"+15005550006","text":"Hello"}' },
   },
 };
 
@@ -69,20 +103,30 @@ describe.each(Object.keys(dialects) as SandboxProvider[])("%s", (provider) => {
   const isCount = free.endsWith(":countTokens");
 
   function read(apiKey = good): Promise<Response> {
-    const init = isCount ? { method: "POST", body: contents, headers: { ...headers(apiKey), "content-type": "application/json" } } : { headers: headers(apiKey) };
+    const init = isCount
+      ? { method: "POST", body: contents, headers: { ...headers(apiKey), "content-type": "application/json" } }
+      : { headers: headers(apiKey) };
     return fetch(`${base}${free}`, { ...init, redirect: "manual" });
   }
 
   function pay(apiKey = good): Promise<Response> {
     const type = { "content-type": paid.type ?? "application/json" };
-    return fetch(`${base}${paid.path}`, { method: "POST", body: paid.body, headers: { ...headers(apiKey), ...type }, redirect: "manual" });
+    return fetch(`${base}${paid.path}`, {
+      method: "POST",
+      body: paid.body,
+      headers: { ...headers(apiKey), ...type },
+      redirect: "manual",
+    });
   }
 
   it("takes any well-formed key, free and paid", async () => {
     expect(await statusOf(read())).toBe(200);
     expect(await statusOf(pay())).toBeLessThan(300);
     const [first, second] = sandbox.ledger.entries();
-    expect([first, second]).toMatchObject([{ provider, key: good, finished: true }, { provider, key: good, finished: true }]);
+    expect([first, second]).toMatchObject([
+      { provider, key: good, finished: true },
+      { provider, key: good, finished: true },
+    ]);
     expect(second?.usage).not.toBeNull();
     expect(first?.endedAt).toBeInstanceOf(Date);
   });
@@ -145,9 +189,17 @@ describe.each(Object.keys(dialects) as SandboxProvider[])("%s", (provider) => {
 
   it("words in a key are met where it costs, and a free call passes", async () => {
     const worded = [key("ratelimit"), key(provider === "twilio" ? "err503" : "503"), key("dies")] as const;
-    expect([await statusOf(read(worded[0])), await statusOf(pay(worded[0])), (await statusOf(pay(worded[0]))) < 300]).toEqual([200, 429, true]);
+    expect([await statusOf(read(worded[0])), await statusOf(pay(worded[0])), (await statusOf(pay(worded[0]))) < 300]).toEqual([
+      200,
+      429,
+      true,
+    ]);
     expect([await statusOf(read(worded[1])), await statusOf(pay(worded[1]))]).toEqual([200, 503]);
-    expect([await statusOf(read(worded[2])), (await statusOf(pay(worded[2]))) < 300, (await statusOf(pay(worded[2]))) >= 400]).toEqual([200, true, true]);
+    expect([
+      await statusOf(read(worded[2])),
+      (await statusOf(pay(worded[2]))) < 300,
+      (await statusOf(pay(worded[2]))) >= 400,
+    ]).toEqual([200, true, true]);
   });
 
   it("breaks off half way, and resets", async () => {

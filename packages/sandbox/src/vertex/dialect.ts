@@ -1,9 +1,32 @@
 // Vertex AI as the sandbox speaks it: every regional host of `aiplatform.googleapis.com`, and the token endpoint of
 // `oauth2.googleapis.com`, behind one address. Accounts come with an access token; API keys (express mode) reach the models only.
 import { accountOf } from "../account.ts";
-import { type Answer, type Arrival, type Call, type Credential, type Dialect, isObject, jsonBody, type PlainAnswer, type Route, type Session, textIn } from "../dialect.ts";
 import {
-  billingDisabled, errorInfo, googleRefusals, type GoogleService, keysNotSupported, missing, notFound, permissionDenied, refusal, told, tooLarge, unavailable,
+  type Answer,
+  type Arrival,
+  type Call,
+  type Credential,
+  type Dialect,
+  isObject,
+  jsonBody,
+  type PlainAnswer,
+  type Route,
+  type Session,
+  textIn,
+} from "../dialect.ts";
+import {
+  billingDisabled,
+  errorInfo,
+  googleRefusals,
+  type GoogleService,
+  keysNotSupported,
+  missing,
+  notFound,
+  permissionDenied,
+  refusal,
+  told,
+  tooLarge,
+  unavailable,
 } from "../google/answers.ts";
 import { accountThatCalls, keyOrToken } from "../google/credential.ts";
 import { countTokens, generateContent, streamGenerateContent, type Surface } from "../google/generate.ts";
@@ -22,7 +45,10 @@ const surface: Surface = {
   cachedTokens: () => null,
   overloaded: unavailable,
   countFields: (prompt) => ({
-    totalBillableCharacters: [...prompt.system, ...prompt.turns].reduce((total, text) => total + countCharacters(text.replaceAll(/\s/gu, "")), 0),
+    totalBillableCharacters: [...prompt.system, ...prompt.turns].reduce(
+      (total, text) => total + countCharacters(text.replaceAll(/\s/gu, "")),
+      0,
+    ),
   }),
 };
 
@@ -60,7 +86,10 @@ export const vertex: Dialect = {
 function serviceAt(path: string): GoogleService {
   const version = /^\/(v1[a-z0-9]*)\//.exec(path)?.[1] ?? "v1";
   const verb = /:([a-z])([A-Za-z]+)$/.exec(path);
-  const method = verb === null ? "ModelGardenService.ListPublisherModels" : `PredictionService.${verb[1]?.toUpperCase() ?? ""}${verb[2] ?? ""}`;
+  const method =
+    verb === null
+      ? "ModelGardenService.ListPublisherModels"
+      : `PredictionService.${verb[1]?.toUpperCase() ?? ""}${verb[2] ?? ""}`;
   return { ...service, method: `google.cloud.aiplatform.${version}.${method}` };
 }
 
@@ -85,29 +114,44 @@ function accountsOnly(answer: Route["answer"]): Route["answer"] {
 }
 
 function openLive(call: Call): Session | PlainAnswer {
-  return call.credential.header === "authorization" ? new LiveSession("candidates") : keysNotSupported(call, serviceAt(call.path));
+  return call.credential.header === "authorization"
+    ? new LiveSession("candidates")
+    : keysNotSupported(call, serviceAt(call.path));
 }
 
 function listModels(): Answer {
   const ids = ["gemini-3.6-flash", "gemini-3.6-flash-lite", "gemini-embedding-2"];
-  return told({ publisherModels: ids.map((id) => ({ name: `publishers/google/models/${id}`, versionId: "default", launchStage: "GA" })) });
+  return told({
+    publisherModels: ids.map((id) => ({ name: `publishers/google/models/${id}`, versionId: "default", launchStage: "GA" })),
+  });
 }
 
 /** What Vertex has in place of embedContent; the tokens stand beside each vector. */
 function embed(call: Call): Answer {
   const instances = jsonBody(call)?.["instances"];
-  const texts = (Array.isArray(instances) ? instances : []).map((instance: unknown) => (isObject(instance) ? textIn(instance, "content") : ""));
+  const texts = (Array.isArray(instances) ? instances : []).map((instance: unknown) =>
+    isObject(instance) ? textIn(instance, "content") : "",
+  );
   const predictions = texts.map((text) => ({
-    embeddings: { statistics: { truncated: false, token_count: tokensOf(text) }, values: Array.from({ length: 8 }, (_, at) => (text.length % (at + 2)) / 10) },
+    embeddings: {
+      statistics: { truncated: false, token_count: tokensOf(text) },
+      values: Array.from({ length: 8 }, (_, at) => (text.length % (at + 2)) / 10),
+    },
   }));
   const inputTokens = texts.reduce((total, text) => total + tokensOf(text), 0);
-  return { ...told({ predictions }), usage: { inputTokens, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 } };
+  return {
+    ...told({ predictions }),
+    usage: { inputTokens, outputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+  };
 }
 
 function unknownModel(call: Call, model: string): PlainAnswer | null {
   if (!model.includes("does-not-exist")) return null;
   const name = /\/v1[a-z0-9]*\/(.*):/.exec(call.path)?.[1] ?? `publishers/google/models/${model}`;
-  return missing(call, `Publisher Model \`${name}\` was not found or your project does not have access to it. Please ensure you are using a valid model version.`);
+  return missing(
+    call,
+    `Publisher Model \`${name}\` was not found or your project does not have access to it. Please ensure you are using a valid model version.`,
+  );
 }
 
 function projectOf(call: Call): string {
@@ -124,5 +168,7 @@ function perMinute(call: Call): PlainAnswer {
 function predictDenied(call: Call): PlainAnswer {
   const resource = /\/v1[a-z0-9]*\/(.*?)(:[^:/]*)?$/.exec(call.path)?.[1] ?? "";
   const message = `Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/${resource}' (or it may not exist).`;
-  return permissionDenied(call, message, [errorInfo("IAM_PERMISSION_DENIED", { resource, permission: "aiplatform.endpoints.predict" }, service.host)]);
+  return permissionDenied(call, message, [
+    errorInfo("IAM_PERMISSION_DENIED", { resource, permission: "aiplatform.endpoints.predict" }, service.host),
+  ]);
 }
