@@ -7,11 +7,13 @@ const conditions = ["byok-source", "node", "development|production"];
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
+  // Where Vitest runs global set-ups.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads" },
+        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads", testTimeout: 30_000 },
       },
       {
         extends: true,

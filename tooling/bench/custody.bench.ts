@@ -139,9 +139,9 @@ const secretOf = (user: string): string => `sk-of-${user}`;
 async function whileReading(reader: BYOKManager, owners: number, name: string, work: () => Promise<string | void>): Promise<void> {
   const taken: number[] = [];
   let failed = 0;
-  let ended = false;
+  const ended = new AbortController();
   const lane = async (start: number): Promise<void> => {
-    for (let index = start; !ended; index += 7_919) {
+    for (let index = start; !ended.signal.aborted; index += 7_919) {
       const user = `user_${index % owners}`;
       const began = performance.now();
       try {
@@ -157,7 +157,7 @@ async function whileReading(reader: BYOKManager, owners: number, name: string, w
   const said = await work();
   const seconds = (performance.now() - began) / 1_000;
   await pause(500);
-  ended = true;
+  ended.abort();
   await reading;
   const sorted = taken.toSorted((a, b) => a - b);
   const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(1);

@@ -67,7 +67,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     memory.vault.forgetDeleted();
     memory.sequence = 0;
   };
-  const server = createServer((request, response) => {
+  const server = createServer({ shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" }, (request, response) => {
     serve(memory, reset, request, response).catch((error: unknown) => failed(error, response));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {

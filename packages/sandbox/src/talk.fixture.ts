@@ -17,7 +17,11 @@ export interface Talk {
  *
  * @throws Error of a refused handshake: its message ends with the status, its `headers` and `body` are the answer's
  */
-export function talk(url: string, options: { protocols?: string[]; headers?: Record<string, string> }, say: (socket: WebSocket, heard: JsonObject) => void): Promise<Talk> {
+export function talk(
+  url: string,
+  options: { protocols?: string[]; headers?: Record<string, string> },
+  say: (socket: WebSocket, heard: JsonObject) => void,
+): Promise<Talk> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, options.protocols ?? [], { headers: options.headers ?? {} });
     const texts: JsonObject[] = [];
@@ -41,6 +45,8 @@ export function talk(url: string, options: { protocols?: string[]; headers?: Rec
       });
     });
     socket.on("error", reject);
-    socket.on("close", (code, reason) => resolve({ texts, sounds, code, reason: reason.toString("utf8"), protocol: socket.protocol }));
+    socket.on("close", (code, reason) =>
+      resolve({ texts, sounds, code, reason: reason.toString("utf8"), protocol: socket.protocol }),
+    );
   });
 }

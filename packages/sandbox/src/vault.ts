@@ -68,7 +68,10 @@ export class Vault {
       private_key_id: keyId,
       private_key: privateKey,
       client_email: email,
-      client_id: BigInt(`0x${keyId.slice(0, 16)}`).toString().padStart(21, "1").slice(0, 21),
+      client_id: BigInt(`0x${keyId.slice(0, 16)}`)
+        .toString()
+        .padStart(21, "1")
+        .slice(0, 21),
       auth_uri: "https://accounts.google.com/o/oauth2/auth",
       token_uri: signInAt,
       auth_provider_x509_cert_url: "https://www.googleapis.com/oauth2/v1/certs",

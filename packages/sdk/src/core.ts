@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Keyring } from "./custody/keyring.ts";
 import type { Resolver } from "./use/resolve.ts";
 import type { Limiter } from "./limits/limiter.ts";
+import type { AccessTokens } from "./use/access-tokens.ts";
 import type { Parked } from "./use/parked.ts";
 import type { Transport } from "./use/transport.ts";
 import type { Ledger } from "./usage/ledger.ts";
@@ -18,6 +19,7 @@ export interface Core {
   readonly limiter: Limiter;
   readonly parked: Parked;
   readonly transport: Transport;
+  readonly accessTokens: AccessTokens;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -19,6 +19,7 @@ import { rememberingOwnerRef } from "./owners.ts";
 import { silentLogger } from "./silent-logger.ts";
 import type { Access, Scope } from "./scope.ts";
 import { createLedger } from "./usage/ledger.ts";
+import { AccessTokens } from "./use/access-tokens.ts";
 import { ChangeFeed } from "./use/changes.ts";
 import { Parked } from "./use/parked.ts";
 import { Resolver } from "./use/resolve.ts";
@@ -234,10 +235,11 @@ async function openCore(options: ManagerOptions, rootsFor: RootsFor, database: D
   const clock = new DatabaseClock(ownClock);
   const heartbeat = new Heartbeat({ database, keyring, clock, logger });
   const cache = options.cache === false ? (false as const) : { ttlMs: options.cache?.ttlMs ?? defaultTtlMs, max: options.cache?.max ?? defaultOwners };
-  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {} });
+  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {}, baseUrl: (provider) => options.providers?.[provider]?.baseUrl });
   const ledger = createLedger({ database, clock, logger });
   const limiter = createLimiter({ database, clock, logger });
   const transport = createTransport();
+  const accessTokens = new AccessTokens();
   const feed = new ChangeFeed(database, (ownerId) => (ownerId === keyringSignal ? heartbeat.refresh() : resolver.drop(ownerId)), logger);
   await feed.start();
   heartbeat.start();
@@ -246,6 +248,7 @@ async function openCore(options: ManagerOptions, rootsFor: RootsFor, database: D
   const core: Core = {
     database, keyring, resolver, limiter, ledger, transport, clock, logger,
     parked: new Parked(),
+    accessTokens,
     ownerRef: rememberingOwnerRef(database.installation.id),
     baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
     background(promise) {
@@ -266,6 +269,7 @@ async function openCore(options: ManagerOptions, rootsFor: RootsFor, database: D
       await transport.close();
       await heartbeat.close();
       resolver.clear();
+      accessTokens.clear();
       keyring.close();
     },
   };

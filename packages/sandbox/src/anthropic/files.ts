@@ -10,7 +10,13 @@ export async function uploadFile(call: Call): Promise<Answer> {
   if (file === null || typeof file === "string") return badRequest(call, "file: Field required");
   const id = `file_sandbox${String(call.sequence).padStart(12, "0")}`;
   const described = {
-    id, type: "file", filename: file.name, mime_type: file.type || "application/octet-stream", size_bytes: file.size, created_at: call.at.toISOString(), downloadable: false,
+    id,
+    type: "file",
+    filename: file.name,
+    mime_type: file.type || "application/octet-stream",
+    size_bytes: file.size,
+    created_at: call.at.toISOString(),
+    downloadable: false,
   };
   files.of(call.shelf).set(id, described);
   return json(200, vendorHeaders(call), described);
@@ -19,7 +25,12 @@ export async function uploadFile(call: Call): Promise<Answer> {
 /** The newest first. */
 export function listFiles(call: Call): Answer {
   const data = [...files.of(call.shelf).values()].toReversed();
-  return json(200, vendorHeaders(call), { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null });
+  return json(200, vendorHeaders(call), {
+    data,
+    has_more: false,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  });
 }
 
 export function readFile(call: Call): Answer {
@@ -28,7 +39,9 @@ export function readFile(call: Call): Answer {
 }
 
 export function downloadFile(call: Call): Answer {
-  return files.of(call.shelf).has(call.params[0] ?? "") ? badRequest(call, `File ${call.params[0] ?? ""} is not downloadable.`) : noSuchFile(call);
+  return files.of(call.shelf).has(call.params[0] ?? "")
+    ? badRequest(call, `File ${call.params[0] ?? ""} is not downloadable.`)
+    : noSuchFile(call);
 }
 
 export function deleteFile(call: Call): Answer {

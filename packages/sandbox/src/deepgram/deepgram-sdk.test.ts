@@ -34,7 +34,11 @@ async function projectId(of = client()): Promise<string> {
   return (await of.manage.v1.projects.list()).projects?.[0]?.project_id ?? "";
 }
 
-function raw(path: string, headers: Record<string, string> = { authorization: `Token ${key}` }, init: RequestInit = {}): Promise<Response> {
+function raw(
+  path: string,
+  headers: Record<string, string> = { authorization: `Token ${key}` },
+  init: RequestInit = {},
+): Promise<Response> {
   return fetch(`${base}${path}`, { ...init, headers });
 }
 
@@ -43,28 +47,52 @@ const entry = () => sandbox.ledger.entries().at(-1);
 describe("recordings", () => {
   it("are transcribed, and the metadata tells how long they are", async () => {
     const answer = await transcribe();
-    expect(answer).toMatchObject({ metadata: { duration: 2, channels: 1 }, results: { channels: [{ alternatives: [{ transcript: "yeah as much as it is worth celebrating" }] }] } });
-    expect(entry()).toMatchObject({ provider: "deepgram", key, model: "nova-3", path: "/v1/listen", query: "?tag=byok%3Akey_1&model=nova-3", usage: { audioSeconds: 2, inputTokens: 0 } });
+    expect(answer).toMatchObject({
+      metadata: { duration: 2, channels: 1 },
+      results: { channels: [{ alternatives: [{ transcript: "yeah as much as it is worth celebrating" }] }] },
+    });
+    expect(entry()).toMatchObject({
+      provider: "deepgram",
+      key,
+      model: "nova-3",
+      path: "/v1/listen",
+      query: "?tag=byok%3Akey_1&model=nova-3",
+      usage: { audioSeconds: 2, inputTokens: 0 },
+    });
   });
 
   it("by address last ten seconds, on two channels where they are asked for; with a callback there is nothing to count yet", async () => {
     const answer = await client().listen.v1.media.transcribeUrl({ url: "https://example.com/a.wav", multichannel: true });
     expect(answer).toMatchObject({ metadata: { duration: 10, channels: 2 }, results: { channels: [{}, {}] } });
-    expect(await client().listen.v1.media.transcribeUrl({ url: "https://example.com/a.wav", callback: "https://example.com/cb" })).toEqual({ request_id: expect.any(String) as unknown });
+    expect(
+      await client().listen.v1.media.transcribeUrl({ url: "https://example.com/a.wav", callback: "https://example.com/cb" }),
+    ).toEqual({ request_id: expect.any(String) as unknown });
     expect(entry()?.usage).toBeNull();
   });
 
   it("that are none are refused in the older and the newer shape", async () => {
-    expect(await (await raw("/v1/listen", undefined, { method: "POST" })).json()).toMatchObject({ err_code: "Bad Request", request_id: entry()?.vendorRequestId });
+    expect(await (await raw("/v1/listen", undefined, { method: "POST" })).json()).toMatchObject({
+      err_code: "Bad Request",
+      request_id: entry()?.vendorRequestId,
+    });
     const headers = { authorization: `Token ${key}`, "content-type": "application/json" };
-    expect(await (await raw("/v1/listen", headers, { method: "POST", body: "{}" })).json()).toMatchObject({ category: "INVALID_JSON", message: "Invalid JSON submitted." });
+    expect(await (await raw("/v1/listen", headers, { method: "POST", body: "{}" })).json()).toMatchObject({
+      category: "INVALID_JSON",
+      message: "Invalid JSON submitted.",
+    });
   });
 });
 
 describe("voices", () => {
   it("speak, and tell the characters before any sound", async () => {
-    const answer = await client().speak.v1.audio.generate({ text: "Grüße from the sandbox 🌍", model: "aura-2-thalia-en" }).withRawResponse();
-    expect(Object.fromEntries(answer.rawResponse.headers)).toMatchObject({ "dg-char-count": "24", "dg-model-name": "aura-2-thalia-en", "content-type": "audio/mpeg" });
+    const answer = await client()
+      .speak.v1.audio.generate({ text: "Grüße from the sandbox 🌍", model: "aura-2-thalia-en" })
+      .withRawResponse();
+    expect(Object.fromEntries(answer.rawResponse.headers)).toMatchObject({
+      "dg-char-count": "24",
+      "dg-model-name": "aura-2-thalia-en",
+      "content-type": "audio/mpeg",
+    });
     expect((await answer.data.arrayBuffer()).byteLength).toBe(24 * 64);
     await sandbox.ledger.whenSettled();
     expect(entry()).toMatchObject({ model: "aura-2-thalia-en", finished: true, usage: { characters: 24 } });
@@ -73,36 +101,56 @@ describe("voices", () => {
   it("are counted when the sound breaks off, and say no more than 2000 characters", async () => {
     sandbox.script(key, { kind: "cut_stream", afterEvents: 0 }, { kind: "ok" });
     const headers = { authorization: `Token ${key}`, "content-type": "application/json" };
-    await raw("/v1/speak", headers, { method: "POST", body: '{"text":"Hello"}' }).then((response) => response.arrayBuffer()).catch(() => undefined);
+    await raw("/v1/speak", headers, { method: "POST", body: '{"text":"Hello"}' })
+      .then((response) => response.arrayBuffer())
+      .catch(() => undefined);
     expect(entry()).toMatchObject({ finished: false, usage: { characters: 5 } });
-    expect((await raw("/v1/speak", headers, { method: "POST", body: JSON.stringify({ text: "x".repeat(2001) }) })).status).toBe(413);
+    expect((await raw("/v1/speak", headers, { method: "POST", body: JSON.stringify({ text: "x".repeat(2001) }) })).status).toBe(
+      413,
+    );
   });
 });
 
 describe("projects", () => {
   it("have a balance, which is empty where the script says so", async () => {
     const id = await projectId();
-    expect(await client().manage.v1.projects.billing.balances.list(id)).toMatchObject({ balances: [{ amount: 187.42, units: "USD" }] });
+    expect(await client().manage.v1.projects.billing.balances.list(id)).toMatchObject({
+      balances: [{ amount: 187.42, units: "USD" }],
+    });
     sandbox.script(key, { kind: "no_quota" });
     expect(await client().manage.v1.projects.billing.balances.list(id)).toMatchObject({ balances: [{ amount: 0 }] });
   });
 
   it("make keys that work in the same project until they are deleted", async () => {
     const id = await projectId();
-    const made = await client().manage.v1.projects.keys.create(id, { comment: "rotation", scopes: ["usage:write"], tags: ["byok"] });
+    const made = await client().manage.v1.projects.keys.create(id, {
+      comment: "rotation",
+      scopes: ["usage:write"],
+      tags: ["byok"],
+    });
     const successor = client({ apiKey: made.key ?? "" });
     expect(await projectId(successor)).toBe(id);
     expect((await client().manage.v1.projects.keys.list(id)).api_keys).toHaveLength(2);
-    await successor.manage.v1.projects.keys.delete(id, (await client().manage.v1.projects.keys.list(id)).api_keys?.[0]?.api_key?.api_key_id ?? "");
+    await successor.manage.v1.projects.keys.delete(
+      id,
+      (await client().manage.v1.projects.keys.list(id)).api_keys?.[0]?.api_key?.api_key_id ?? "",
+    );
     expect(await refusalOf(transcribe())).toMatchObject({ statusCode: 401, body: { err_code: "INVALID_AUTH" } });
     expect(await transcribe(successor)).toMatchObject({ metadata: { duration: 2 } });
   });
 
   it("of others are not there, and what is no id is refused in plain text", async () => {
     const id = await projectId();
-    expect(await refusalOf(client({ apiKey: otherKey }).manage.v1.projects.get(id))).toMatchObject({ statusCode: 404, body: { err_code: "PROJECT_NOT_FOUND" } });
+    expect(await refusalOf(client({ apiKey: otherKey }).manage.v1.projects.get(id))).toMatchObject({
+      statusCode: 404,
+      body: { err_code: "PROJECT_NOT_FOUND" },
+    });
     const response = await raw("/v1/projects/my-project/balances");
-    expect([response.status, response.headers.get("content-type"), await response.text()]).toEqual([404, "text/plain", expect.stringContaining("UUID parsing failed: invalid character") as unknown]);
+    expect([response.status, response.headers.get("content-type"), await response.text()]).toEqual([
+      404,
+      "text/plain",
+      expect.stringContaining("UUID parsing failed: invalid character") as unknown,
+    ]);
   });
 
   it("tell afterwards what a key and a tag used", async () => {
@@ -111,7 +159,9 @@ describe("projects", () => {
     await client().speak.v1.audio.generate({ text: "Hello" });
     const usage = client().manage.v1.projects.usage.breakdown;
     expect(await usage.get(id, {})).toMatchObject({ results: [{ total_hours: 0.01, tts_characters: 5, requests: 2 }] });
-    expect(await usage.get(id, { tag: "byok:key_1" })).toMatchObject({ results: [{ total_hours: 0.01, tts_characters: 0, requests: 1 }] });
+    expect(await usage.get(id, { tag: "byok:key_1" })).toMatchObject({
+      results: [{ total_hours: 0.01, tts_characters: 0, requests: 1 }],
+    });
     expect(await usage.get(id, { accessor: "00000000-0000-4000-8000-000000000000" })).toMatchObject({ results: [] });
     expect(await client().manage.v1.projects.billing.breakdown.list(id)).toMatchObject({ results: [{ dollars: 0.002742 }] });
   });
@@ -129,9 +179,15 @@ describe("temporary tokens", () => {
     expect(lasting).toBe(60);
     await transcribe(client({ accessToken: token }));
     expect(entry()).toMatchObject({ key, presented: token, status: 200 });
-    expect(await refusalOf(client({ accessToken: token }).manage.v1.projects.list())).toMatchObject({ statusCode: 401, body: { err_code: "INSUFFICIENT_PERMISSIONS" } });
+    expect(await refusalOf(client({ accessToken: token }).manage.v1.projects.list())).toMatchObject({
+      statusCode: 401,
+      body: { err_code: "INSUFFICIENT_PERMISSIONS" },
+    });
     now = new Date("2026-11-24T10:01:01Z");
-    expect(await refusalOf(transcribe(client({ accessToken: token })))).toMatchObject({ statusCode: 401, body: { err_code: "INVALID_AUTH" } });
+    expect(await refusalOf(transcribe(client({ accessToken: token })))).toMatchObject({
+      statusCode: 401,
+      body: { err_code: "INVALID_AUTH" },
+    });
   });
 });
 
@@ -152,7 +208,10 @@ describe("faults", () => {
 
   it("a key with few rights may not manage, and transcribes; a missing and a malformed one are unknown", async () => {
     sandbox.script(key, { kind: "scoped" });
-    expect(await refusalOf(client().manage.v1.projects.list())).toMatchObject({ statusCode: 401, body: { err_code: "INSUFFICIENT_PERMISSIONS" } });
+    expect(await refusalOf(client().manage.v1.projects.list())).toMatchObject({
+      statusCode: 401,
+      body: { err_code: "INSUFFICIENT_PERMISSIONS" },
+    });
     expect((await raw("/v1/auth/token")).status).toBe(200);
     expect(await transcribe()).toMatchObject({ metadata: { duration: 2 } });
     expect((await raw("/v1/projects", {})).status).toBe(401);
@@ -173,7 +232,12 @@ function sendAudio(socket: WebSocket, heard: JsonObject): void {
 
 describe("live listening", () => {
   it("hears with the SDK, a word a second, and tells at the end how long it was", async () => {
-    const socket = await client().listen.v1.connect({ model: "nova-3", encoding: "linear16", sample_rate: 8000, Authorization: `Token ${key}` });
+    const socket = await client().listen.v1.connect({
+      model: "nova-3",
+      encoding: "linear16",
+      sample_rate: 8000,
+      Authorization: `Token ${key}`,
+    });
     const messages: { type: string; duration?: number }[] = [];
     const closed = new Promise((resolve) => socket.on("close", resolve));
     socket.on("message", (message) => messages.push(message));
@@ -184,19 +248,35 @@ describe("live listening", () => {
     socket.sendCloseStream({ type: "CloseStream" });
     await closed;
     expect(messages).toMatchObject([
-      { type: "Results", start: 0, duration: 1 }, { type: "Results", start: 1, duration: 1 }, { type: "Results", start: 2, duration: 0.25 },
+      { type: "Results", start: 0, duration: 1 },
+      { type: "Results", start: 1, duration: 1 },
+      { type: "Results", start: 2, duration: 0.25 },
       { type: "Metadata", duration: 2.25, channels: 1 },
     ]);
     await sandbox.ledger.whenSettled();
-    expect(entry()).toMatchObject({ status: 101, key, model: "nova-3", finished: true, usage: { audioSeconds: 2.25 }, turns: [{ kind: "stream" }] });
+    expect(entry()).toMatchObject({
+      status: 101,
+      key,
+      model: "nova-3",
+      finished: true,
+      usage: { audioSeconds: 2.25 },
+      turns: [{ kind: "stream" }],
+    });
     expect(entry()?.requestBody).toBe('{"type":"KeepAlive"}\n{"type":"CloseStream"}\n');
   });
 
   it("takes its key as a subprotocol, and a temporary token, too", async () => {
-    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["token", key] }, closeStream)).toMatchObject({ protocol: "token", code: 1000, texts: [{ type: "Metadata", duration: 0 }] });
+    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["token", key] }, closeStream)).toMatchObject({
+      protocol: "token",
+      code: 1000,
+      texts: [{ type: "Metadata", duration: 0 }],
+    });
     expect(entry()).toMatchObject({ key, presented: "" });
     const { access_token: token } = await client().auth.v1.tokens.grant();
-    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["bearer", token] }, closeStream)).toMatchObject({ protocol: "bearer", code: 1000 });
+    expect(await talk(`${socketBase}/v1/listen`, { protocols: ["bearer", token] }, closeStream)).toMatchObject({
+      protocol: "bearer",
+      code: 1000,
+    });
     expect(entry()).toMatchObject({ key, presented: token });
     const ledger = await (await fetch(`${sandbox.url}/_sandbox/ledger`)).text();
     expect([ledger.includes(key), ledger.includes(token)]).toEqual([false, false]);
@@ -218,15 +298,28 @@ describe("live listening", () => {
   ] as const)("$fault.kind refuses the handshake with $status, and the body in a header", async ({ fault, status, code }) => {
     sandbox.script(key, fault);
     const refused = await refusalOf(talk(`${socketBase}/v1/listen`, byKey, () => undefined));
-    expect(refused).toMatchObject({ message: `refused ${status}`, headers: { "dg-error": expect.stringContaining(code) as unknown, "dg-request-id": entry()?.vendorRequestId, "content-length": "0" } });
+    expect(refused).toMatchObject({
+      message: `refused ${status}`,
+      headers: {
+        "dg-error": expect.stringContaining(code) as unknown,
+        "dg-request-id": entry()?.vendorRequestId,
+        "content-length": "0",
+      },
+    });
     expect(entry()).toMatchObject({ status, finished: true, usage: null });
   });
 
   it("breaks off, fails inside, or never answers, as scripted", async () => {
     sandbox.script(key, { kind: "cut_stream", afterEvents: 2 });
-    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({ code: 1006, texts: [{ type: "Results" }, { type: "Results" }] });
+    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({
+      code: 1006,
+      texts: [{ type: "Results" }, { type: "Results" }],
+    });
     sandbox.script(key, { kind: "stream_error", afterEvents: 1 });
-    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({ code: 1011, texts: [{ type: "Results" }, { type: "Error" }] });
+    expect(await talk(`${socketBase}/v1/listen`, byKey, sendAudio)).toMatchObject({
+      code: 1011,
+      texts: [{ type: "Results" }, { type: "Error" }],
+    });
     sandbox.script(key, { kind: "reset" });
     expect(await refusalOf(talk(`${socketBase}/v1/listen`, byKey, sendAudio))).toMatchObject({ code: "ECONNRESET" });
     await using closing = await startSandbox();
@@ -240,7 +333,11 @@ describe("live listening", () => {
 });
 
 describe("the Voice Agent", () => {
-  const settings = JSON.stringify({ type: "Settings", audio: { input: { encoding: "linear16", sample_rate: 16_000 } }, agent: { think: { provider: { type: "open_ai", model: "gpt-4o-mini" } }, greeting: "Hello there" } });
+  const settings = JSON.stringify({
+    type: "Settings",
+    audio: { input: { encoding: "linear16", sample_rate: 16_000 } },
+    agent: { think: { provider: { type: "open_ai", model: "gpt-4o-mini" } }, greeting: "Hello there" },
+  });
 
   it("greets, hears, answers by voice, and tells no usage: the connection's length is what counts", async () => {
     const told = await talk(`${socketBase}/v1/agent/converse`, byKey, (socket, heard) => {
@@ -253,7 +350,11 @@ describe("the Voice Agent", () => {
       socket.close(1000);
     });
     expect(told.texts.filter((text) => text["type"] === "ConversationText").map((text) => text["content"])).toEqual([
-      "Hello there", "yeah as much as it is worth celebrating", expect.stringContaining("This is gpt-4o-mini in the byok sandbox.") as unknown, "words: 2", "word1 word2",
+      "Hello there",
+      "yeah as much as it is worth celebrating",
+      expect.stringContaining("This is gpt-4o-mini in the byok sandbox.") as unknown,
+      "words: 2",
+      "word1 word2",
     ]);
     expect(told.texts.map((text) => text["type"])).toContain("UserStartedSpeaking");
     expect(told.sounds).toBeGreaterThan(4);
@@ -272,6 +373,8 @@ describe("the Voice Agent", () => {
     });
     expect(told.texts).toHaveLength(3);
     sandbox.script(key, { kind: "stream_error", afterEvents: 1 });
-    expect(await talk(`${socketBase}/v1/agent/converse`, byKey, () => undefined)).toMatchObject({ texts: [{ type: "Welcome" }, { type: "Error", code: "FAILED_TO_THINK" }] });
+    expect(await talk(`${socketBase}/v1/agent/converse`, byKey, () => undefined)).toMatchObject({
+      texts: [{ type: "Welcome" }, { type: "Error", code: "FAILED_TO_THINK" }],
+    });
   });
 });

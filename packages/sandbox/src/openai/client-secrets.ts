@@ -11,7 +11,12 @@ export function createClientSecret(call: Call): Answer {
   const after = isObject(body["expires_after"]) ? body["expires_after"] : {};
   const seconds = after["seconds"] ?? defaultSeconds;
   if (typeof seconds !== "number" || !(seconds >= 10 && seconds <= 7200)) {
-    return badRequest(call, "Invalid 'expires_after.seconds': expected a value between 10 and 7200.", "expires_after.seconds", "invalid_value");
+    return badRequest(
+      call,
+      "Invalid 'expires_after.seconds': expected a value between 10 and 7200.",
+      "expires_after.seconds",
+      "invalid_value",
+    );
   }
   const asked = isObject(body["session"]) ? body["session"] : {};
   const model = textIn(asked, "model") || "gpt-realtime-2.1";

@@ -51,7 +51,8 @@ export const openai: Dialect = {
 /** A key or a client secret, in the header or, from a browser, among the subprotocols. */
 function credential({ headers, path, vault, at }: Arrival): Credential | null {
   const inHeader = /^bearer\s+(\S.*)$/i.exec(headers["authorization"] ?? "")?.[1]?.trim();
-  const inProtocol = (headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim()).find((each) => each.startsWith(keyProtocol))?.slice(keyProtocol.length);
+  const protocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
+  const inProtocol = protocols.find((each) => each.startsWith(keyProtocol))?.slice(keyProtocol.length);
   const given = inHeader ?? inProtocol;
   if (given === undefined) return null;
   const common = { username: "", header: inHeader === undefined ? "sec-websocket-protocol" : "authorization" };

@@ -1,26 +1,41 @@
-// The Realtime API over a WebSocket: items come in, responses go out event by event, and each `response.done` tells what that response
-// used, the whole conversation counted anew. Transcriptions of what was heard are billed beside, by their own model.
-import { type Call, isObject, type JsonObject, parseJson, type PlainAnswer, type Session, type SocketEvent, textIn } from "../dialect.ts";
+// The Realtime API over a WebSocket: items come in, responses go out, each with the whole conversation counted anew. Transcriptions of
+// what was heard are billed beside, by their own model.
+import {
+  type Call,
+  isObject,
+  type JsonObject,
+  parseJson,
+  type PlainAnswer,
+  type Session,
+  type SocketEvent,
+  textIn,
+} from "../dialect.ts";
 import { noTokens, type Usage } from "../ledger.ts";
-import { audioTokensPerSecond, countTokens, piece, type Prompt, secondsOfAudio, soundOf, speak } from "../speech.ts";
+import { audioTokensPerSecond, countTokens, type Prompt, secondsOfAudio } from "../speech.ts";
 import { badRequest, serverErrorBody, vendorHeaders } from "./answers.ts";
 import { boundOf } from "./prompt.ts";
+import { type Active, tellResponse } from "./realtime-response.ts";
 
 /** 16 bits at 24 kHz. */
 const heardBytesPerSecond = 48_000;
-/** A spoken word is this many tokens of audio, beside the one of its transcript. */
-const audioTokensPerWord = 4;
 const transcript = "Hello there from the byok sandbox.";
 
 /** A session's description at its start. */
 export function sessionOf(id: string, model: string | null): JsonObject {
-  return { type: model === null ? "transcription" : "realtime", object: "realtime.session", id, ...(model !== null && { model }), output_modalities: ["audio"] };
+  return {
+    type: model === null ? "transcription" : "realtime",
+    object: "realtime.session",
+    id,
+    ...(model !== null && { model }),
+    output_modalities: ["audio"],
+  };
 }
 
 export function openRealtime(call: Call): Session | PlainAnswer {
   const token = call.credential.presented === undefined ? undefined : call.vault.token(call.credential.presented);
   const model = call.query.get("model") ?? token?.constraint ?? null;
-  if (model === null && call.query.get("intent") !== "transcription") return badRequest(call, "You must provide a model parameter.", "model", "missing_model");
+  if (model === null && call.query.get("intent") !== "transcription")
+    return badRequest(call, "You must provide a model parameter.", "model", "missing_model");
   return new RealtimeSession(call, model);
 }
 
@@ -28,7 +43,12 @@ export function openRealtime(call: Call): Session | PlainAnswer {
 export function refuseInside(call: Call): SocketEvent[] {
   const message = "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.";
   const error = { type: "invalid_request_error", code: "invalid_api_key", message, param: null, event_id: null };
-  return [{ data: JSON.stringify({ type: "error", event_id: `event_${call.sequence}_1`, error }), close: { code: 3000, reason: "invalid_request_error.invalid_api_key" } }];
+  return [
+    {
+      data: JSON.stringify({ type: "error", event_id: `event_${call.sequence}_1`, error }),
+      close: { code: 3000, reason: "invalid_request_error.invalid_api_key" },
+    },
+  ];
 }
 
 /** The subprotocol in which a browser, which can send no headers, puts its key. */
@@ -39,12 +59,6 @@ interface Item {
   readonly role: string;
   readonly text: string;
   readonly audioTokens: number;
-}
-
-/** A response that is being told. */
-interface Active {
-  cancelled: boolean;
-  done: boolean;
 }
 
 class RealtimeSession implements Session {
@@ -74,13 +88,19 @@ class RealtimeSession implements Session {
 
   open(): SocketEvent[] {
     if (!this.#model.includes("does-not-exist")) return [this.#event("session.created", { session: this.#session })];
-    const error = this.#error("invalid_request_error", "model_not_found", `The model \`${this.#model}\` does not exist or you do not have access to it.`, null);
+    const error = this.#error(
+      "invalid_request_error",
+      "model_not_found",
+      `The model \`${this.#model}\` does not exist or you do not have access to it.`,
+      null,
+    );
     return [{ ...error, close: { code: 3000, reason: "invalid_request_error.model_not_found" } }];
   }
 
   hear(message: Buffer): Iterable<SocketEvent> {
     const body = parseJson(message.toString("utf8"));
-    if (!isObject(body)) return [this.#error("invalid_request_error", "invalid_json", "We could not parse the JSON body of your event.", null)];
+    if (!isObject(body))
+      return [this.#error("invalid_request_error", "invalid_json", "We could not parse the JSON body of your event.", null)];
     switch (body["type"]) {
       case "session.update":
         this.#session = { ...this.#session, ...(isObject(body["session"]) ? body["session"] : {}) };
@@ -100,7 +120,14 @@ class RealtimeSession implements Session {
       case "response.cancel":
         return this.#cancel(textIn(body, "event_id") || null);
       default:
-        return [this.#error("invalid_request_error", "invalid_value", `Invalid value: '${textIn(body, "type")}'.`, textIn(body, "event_id") || null)];
+        return [
+          this.#error(
+            "invalid_request_error",
+            "invalid_value",
+            `Invalid value: '${textIn(body, "type")}'.`,
+            textIn(body, "event_id") || null,
+          ),
+        ];
     }
   }
 
@@ -108,22 +135,48 @@ class RealtimeSession implements Session {
     const content = Array.isArray(item["content"]) ? item["content"].filter(isObject) : [];
     const audioBytes = content.reduce((total, part) => total + Buffer.from(textIn(part, "audio"), "base64").length, 0);
     const added: Item = {
-      id: textIn(item, "id") || this.#id("item"), role: textIn(item, "role") || "user", text: content.map((part) => textIn(part, "text")).filter((text) => text !== "").join("\n"),
+      id: textIn(item, "id") || this.#id("item"),
+      role: textIn(item, "role") || "user",
+      text: content
+        .map((part) => textIn(part, "text"))
+        .filter((text) => text !== "")
+        .join("\n"),
       audioTokens: audioBytes === 0 ? 0 : tokensOfAudio(audioBytes),
     };
     this.#items.push(added);
     const described = { object: "realtime.item", status: "completed", ...item, id: added.id };
-    return [this.#event("conversation.item.added", { item: described }), this.#event("conversation.item.done", { item: described })];
+    return [
+      this.#event("conversation.item.added", { item: described }),
+      this.#event("conversation.item.done", { item: described }),
+    ];
   }
 
   #commit(eventId: string | null): SocketEvent[] {
-    if (this.#heardBytes === 0) return [this.#error("invalid_request_error", "input_audio_buffer_commit_empty", "Error committing input audio buffer: the buffer is empty.", eventId)];
+    if (this.#heardBytes === 0)
+      return [
+        this.#error(
+          "invalid_request_error",
+          "input_audio_buffer_commit_empty",
+          "Error committing input audio buffer: the buffer is empty.",
+          eventId,
+        ),
+      ];
     const seconds = secondsOfAudio(this.#heardBytes, heardBytesPerSecond);
     const item: Item = { id: this.#id("item"), role: "user", text: "", audioTokens: tokensOfAudio(this.#heardBytes) };
     this.#heardBytes = 0;
     this.#items.push(item);
-    const described = { id: item.id, object: "realtime.item", type: "message", status: "completed", role: "user", content: [{ type: "input_audio", transcript: null }] };
-    const committed = [this.#event("input_audio_buffer.committed", { item_id: item.id, previous_item_id: this.#items.at(-2)?.id ?? null }), this.#event("conversation.item.added", { item: described })];
+    const described = {
+      id: item.id,
+      object: "realtime.item",
+      type: "message",
+      status: "completed",
+      role: "user",
+      content: [{ type: "input_audio", transcript: null }],
+    };
+    const committed = [
+      this.#event("input_audio_buffer.committed", { item_id: item.id, previous_item_id: this.#items.at(-2)?.id ?? null }),
+      this.#event("conversation.item.added", { item: described }),
+    ];
     const model = this.#transcribesWith();
     return model === null ? committed : [...committed, this.#transcribed(item.id, model, seconds)];
   }
@@ -143,86 +196,82 @@ class RealtimeSession implements Session {
     const outputTokens = countTokens(transcript);
     const told = byDuration
       ? { type: "duration", seconds }
-      : { type: "tokens", total_tokens: inputTokens + outputTokens, input_tokens: inputTokens, input_token_details: { text_tokens: 0, audio_tokens: inputTokens }, output_tokens: outputTokens };
-    const usage: Usage = byDuration ? { ...noTokens, audioSeconds: seconds } : { ...noTokens, inputTokens, outputTokens, audioInputTokens: inputTokens };
-    const event = this.#event("conversation.item.input_audio_transcription.completed", { item_id: itemId, content_index: 0, transcript, usage: told });
+      : {
+          type: "tokens",
+          total_tokens: inputTokens + outputTokens,
+          input_tokens: inputTokens,
+          input_token_details: { text_tokens: 0, audio_tokens: inputTokens },
+          output_tokens: outputTokens,
+        };
+    const usage: Usage = byDuration
+      ? { ...noTokens, audioSeconds: seconds }
+      : { ...noTokens, inputTokens, outputTokens, audioInputTokens: inputTokens };
+    const event = this.#event("conversation.item.input_audio_transcription.completed", {
+      item_id: itemId,
+      content_index: 0,
+      transcript,
+      usage: told,
+    });
     return { ...event, turn: { kind: "transcription", model, usage } };
   }
 
   #respond(options: JsonObject, eventId: string | null): Iterable<SocketEvent> {
     if (!this.#active.done) {
-      return [this.#error("invalid_request_error", "conversation_already_has_active_response", "Conversation already has an active response in progress.", eventId)];
+      return [
+        this.#error(
+          "invalid_request_error",
+          "conversation_already_has_active_response",
+          "Conversation already has an active response in progress.",
+          eventId,
+        ),
+      ];
     }
     this.#active = { cancelled: false, done: false };
     return this.#tell(options, this.#active, [...this.#items]);
   }
 
   #cancel(eventId: string | null): SocketEvent[] {
-    if (this.#active.done) return [this.#error("invalid_request_error", "response_cancel_not_active", "Cancellation failed: no active response found", eventId)];
+    if (this.#active.done)
+      return [
+        this.#error(
+          "invalid_request_error",
+          "response_cancel_not_active",
+          "Cancellation failed: no active response found",
+          eventId,
+        ),
+      ];
     this.#active.cancelled = true;
     return [];
   }
 
-  /** One response, told as it is pulled: a cancellation that came in between ends it, and it is counted so far. */
+  /** Starts to be told when its turn comes; what is said of it afterwards is part of the conversation. */
   *#tell(options: JsonObject, active: Active, items: readonly Item[]): Generator<SocketEvent> {
-    const id = this.#id("resp");
-    const itemId = this.#id("item");
-    const begun = { object: "realtime.response", id, status: "in_progress", status_details: null, output: [], usage: null };
-    yield this.#event("response.created", { response: begun });
-    yield this.#rateLimits();
-    if (this.#outOfMoney) {
-      active.done = true;
-      const error = { type: "insufficient_quota", code: "credit_balance_exhausted", message: "You exceeded your current quota, please check your plan and billing details." };
-      yield this.#event("response.done", { response: { ...begun, status: "failed", status_details: { type: "failed", error } } });
-      return;
-    }
     const modalities = options["output_modalities"] ?? this.#session["output_modalities"];
-    const spoken = !Array.isArray(modalities) || modalities.includes("audio");
-    const tokensPerWord = spoken ? 1 + audioTokensPerWord : 1;
-    const bound = boundOf(options, "max_output_tokens") ?? boundOf(this.#session, "max_output_tokens");
-    const speech = speak(this.#model, this.#prompt(options, items), { maxTokens: bound === null ? null : Math.floor(bound / tokensPerWord), thinks: false });
-    const at = { response_id: id, item_id: itemId, output_index: 0, content_index: 0 };
-    const item = { id: itemId, object: "realtime.item", type: "message", role: "assistant" };
-    yield this.#event("response.output_item.added", { response_id: id, output_index: 0, item: { ...item, status: "in_progress", content: [] } });
-    yield this.#event("response.content_part.added", { ...at, part: spoken ? { type: "audio", transcript: "" } : { type: "text", text: "" } });
-    let words = 0;
-    for (; words < speech.words.length && !active.cancelled; words += 1) {
-      const delta = piece(speech.words, words);
-      if (!spoken) yield this.#event("response.output_text.delta", { ...at, delta });
-      else {
-        yield this.#event("response.output_audio_transcript.delta", { ...at, delta });
-        yield this.#event("response.output_audio.delta", { ...at, delta: soundOf(speech.words[words] ?? "").toString("base64") });
-      }
-    }
-    const text = speech.words.slice(0, words).join(" ");
-    const status = active.cancelled ? "cancelled" : speech.truncated ? "incomplete" : "completed";
-    const content = [spoken ? { type: "output_audio", transcript: text } : { type: "output_text", text }];
-    if (spoken) yield this.#event("response.output_audio.done", at);
-    yield spoken ? this.#event("response.output_audio_transcript.done", { ...at, transcript: text }) : this.#event("response.output_text.done", { ...at, text });
-    const ended = { ...item, status: status === "completed" ? "completed" : "incomplete", content };
-    yield this.#event("response.output_item.done", { response_id: id, output_index: 0, item: ended });
-    this.#items.push({ id: itemId, role: "assistant", text, audioTokens: spoken ? words * audioTokensPerWord : 0 });
-    const audio = spoken ? words * audioTokensPerWord : 0;
-    const usage: Usage = { ...speech.usage, outputTokens: words + audio, ...(audio > 0 && { audioOutputTokens: audio }) };
-    active.done = true;
-    const response = { ...begun, status, status_details: detailsOf(status), output: [ended], usage: usageOf(usage) };
-    yield { ...this.#event("response.done", { response }), turn: { kind: "response", usage } };
+    const itemId = this.#id("item");
+    const said = yield* tellResponse(
+      {
+        id: this.#id("resp"),
+        itemId,
+        model: this.#model,
+        prompt: this.#prompt(options, items),
+        spoken: !Array.isArray(modalities) || modalities.includes("audio"),
+        bound: boundOf(options, "max_output_tokens") ?? boundOf(this.#session, "max_output_tokens"),
+        outOfMoney: this.#outOfMoney,
+      },
+      active,
+      (type, fields) => this.#event(type, fields),
+    );
+    if (said !== null) this.#items.push({ id: itemId, role: "assistant", ...said });
   }
 
   #prompt(options: JsonObject, items: readonly Item[]): Prompt {
     const instructions = textIn(options, "instructions") || textIn(this.#session, "instructions");
-    const system = [instructions, ...items.filter((item) => item.role === "system").map((item) => item.text)].filter((text) => text !== "");
+    const system = [instructions, ...items.filter((item) => item.role === "system").map((item) => item.text)].filter(
+      (text) => text !== "",
+    );
     const turns = items.filter((item) => item.role !== "system").map((item) => item.text);
     const lastUser = items.findLast((item) => item.role === "user")?.text ?? "";
     return { system, turns, lastUser, audioTokens: items.reduce((total, item) => total + item.audioTokens, 0) };
-  }
-
-  #rateLimits(): SocketEvent {
-    const rate_limits = [
-      { name: "requests", limit: 1000, remaining: 999, reset_seconds: 60 },
-      { name: "tokens", limit: 50_000, remaining: 49_950, reset_seconds: 0.06 },
-    ];
-    return this.#event("rate_limits.updated", { rate_limits });
   }
 
   #error(type: string, code: string | null, message: string, eventId: string | null): SocketEvent {
@@ -241,23 +290,4 @@ class RealtimeSession implements Session {
 
 function tokensOfAudio(bytes: number): number {
   return secondsOfAudio(bytes, heardBytesPerSecond) * audioTokensPerSecond;
-}
-
-function detailsOf(status: string): object | null {
-  if (status === "cancelled") return { type: "cancelled", reason: "client_cancelled" };
-  return status === "incomplete" ? { type: "incomplete", reason: "max_output_tokens" } : null;
-}
-
-function usageOf(usage: Usage): object {
-  const { inputTokens, outputTokens, cachedInputTokens, audioInputTokens = 0, audioOutputTokens = 0 } = usage;
-  return {
-    total_tokens: inputTokens + outputTokens,
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    input_token_details: {
-      text_tokens: inputTokens - audioInputTokens, audio_tokens: audioInputTokens, image_tokens: 0, cached_tokens: cachedInputTokens,
-      cached_tokens_details: { text_tokens: cachedInputTokens, audio_tokens: 0, image_tokens: 0 },
-    },
-    output_token_details: { text_tokens: outputTokens - audioOutputTokens, audio_tokens: audioOutputTokens },
-  };
 }

@@ -8,7 +8,12 @@ import { badJson, badRequest, limitHeaders, missing, serverErrorBody, unknownMod
 const mostCharacters = 4096;
 const audioTokensPerWord = 4;
 const contentTypes: Readonly<Record<string, string>> = {
-  mp3: "audio/mpeg", opus: "audio/ogg", aac: "audio/aac", flac: "audio/flac", wav: "audio/wav", pcm: "audio/pcm",
+  mp3: "audio/mpeg",
+  opus: "audio/ogg",
+  aac: "audio/aac",
+  flac: "audio/flac",
+  wav: "audio/wav",
+  pcm: "audio/pcm",
 };
 
 export function createSpeech(call: Call): Answer {
@@ -21,23 +26,36 @@ export function createSpeech(call: Call): Answer {
   const format = textIn(body, "response_format") || "mp3";
   const characters = countCharacters(input);
   if (characters > mostCharacters) {
-    return badRequest(call, `Invalid 'input': string too long. Expected a string with maximum length ${mostCharacters}, but got a string with length ${characters} instead.`, "input", "string_above_max_length");
+    return badRequest(
+      call,
+      `Invalid 'input': string too long. Expected a string with maximum length ${mostCharacters}, but got a string with length ${characters} instead.`,
+      "input",
+      "string_above_max_length",
+    );
   }
-  if (contentTypes[format] === undefined) return badRequest(call, `Invalid value: '${format}'.`, "response_format", "invalid_value");
+  if (contentTypes[format] === undefined)
+    return badRequest(call, `Invalid value: '${format}'.`, "response_format", "invalid_value");
   const refusal = unknownModel(call, model);
   if (refusal !== null) return refusal;
   const byCharacters = model.startsWith("tts-1");
   const inEvents = body["stream_format"] === "sse";
-  if (inEvents && byCharacters) return badRequest(call, `stream_format 'sse' is not supported for model ${model}.`, "stream_format", "unsupported_value");
+  if (inEvents && byCharacters)
+    return badRequest(call, `stream_format 'sse' is not supported for model ${model}.`, "stream_format", "unsupported_value");
   const headers = { ...vendorHeaders(call), ...limitHeaders() };
   const words = input.split(/\s+/u).filter((word) => word !== "");
   if (inEvents) {
     return {
-      status: 200, headers: { "content-type": "text/event-stream; charset=utf-8", ...headers }, events: events(words, input), failure: { text: sse(null, { error: serverErrorBody }) },
+      status: 200,
+      headers: { "content-type": "text/event-stream; charset=utf-8", ...headers },
+      events: events(words, input),
+      failure: { text: sse(null, { error: serverErrorBody }) },
     };
   }
   return {
-    status: 200, headers: { "content-type": contentTypes[format] ?? "audio/mpeg", ...headers }, events: sounds(words), failure: { text: "" },
+    status: 200,
+    headers: { "content-type": contentTypes[format] ?? "audio/mpeg", ...headers },
+    events: sounds(words),
+    failure: { text: "" },
     ...(byCharacters && { headerUsage: { ...noTokens, characters } }),
   };
 }

@@ -8,7 +8,10 @@ interface Mishap {
   readonly message: string;
 }
 
-const invalidFrom: Mishap = { code: 21212, message: "The 'From' number +15005550001 is not a valid phone number, shortcode, or alphanumeric sender ID." };
+const invalidFrom: Mishap = {
+  code: 21212,
+  message: "The 'From' number +15005550001 is not a valid phone number, shortcode, or alphanumeric sender ID.",
+};
 
 const senders: Readonly<Record<string, Mishap>> = {
   "+15005550001": invalidFrom,
@@ -17,8 +20,14 @@ const senders: Readonly<Record<string, Mishap>> = {
 
 const receivers: Readonly<Record<string, Mishap>> = {
   "+15005550001": { code: 21211, message: "Invalid 'To' Phone Number: +1500555000X" },
-  "+15005550002": { code: 21612, message: "The 'To' phone number: +1500555000X, is not currently reachable using the 'From' phone number" },
-  "+15005550003": { code: 21408, message: "Permission to send an SMS has not been enabled for the region indicated by the 'To' number" },
+  "+15005550002": {
+    code: 21612,
+    message: "The 'To' phone number: +1500555000X, is not currently reachable using the 'From' phone number",
+  },
+  "+15005550003": {
+    code: 21408,
+    message: "Permission to send an SMS has not been enabled for the region indicated by the 'To' number",
+  },
   "+15005550004": { code: 21610, message: "Attempt to send to unsubscribed recipient" },
   "+15005550009": { code: 21614, message: "'To' number is not a valid mobile number" },
 };
@@ -56,7 +65,15 @@ export function buyTestNumber(call: Call): PlainAnswer {
   if (number !== "+15005550006") return refusal(call, 400, 21421, `${number} is not valid`);
   const at = dateOf(call.at);
   return told(call, 201, {
-    account_sid: call.shelf.account, sid: sidOf(call, "PN"), phone_number: number, friendly_name: "(500) 555-0006", date_created: at, date_updated: at, api_version: "2010-04-01",
-    capabilities: { voice: true, sms: true, mms: true, fax: false }, status: "in-use", uri: `/2010-04-01/Accounts/${call.shelf.account}/IncomingPhoneNumbers/${sidOf(call, "PN")}.json`,
+    account_sid: call.shelf.account,
+    sid: sidOf(call, "PN"),
+    phone_number: number,
+    friendly_name: "(500) 555-0006",
+    date_created: at,
+    date_updated: at,
+    api_version: "2010-04-01",
+    capabilities: { voice: true, sms: true, mms: true, fax: false },
+    status: "in-use",
+    uri: `/2010-04-01/Accounts/${call.shelf.account}/IncomingPhoneNumbers/${sidOf(call, "PN")}.json`,
   });
 }

@@ -14,9 +14,27 @@ interface Line {
 }
 
 const categories = [
-  { category: "sms-outbound", description: "Outbound SMS", count_unit: "messages", usage_unit: "segments", lines: (call: Call) => messageLines(call, false) },
-  { category: "channels-whatsapp-outbound", description: "Outbound WhatsApp Messages", count_unit: "messages", usage_unit: "messages", lines: (call: Call) => messageLines(call, true) },
-  { category: "calls-outbound", description: "Outbound Voice Minutes", count_unit: "calls", usage_unit: "minutes", lines: callLines },
+  {
+    category: "sms-outbound",
+    description: "Outbound SMS",
+    count_unit: "messages",
+    usage_unit: "segments",
+    lines: (call: Call) => messageLines(call, false),
+  },
+  {
+    category: "channels-whatsapp-outbound",
+    description: "Outbound WhatsApp Messages",
+    count_unit: "messages",
+    usage_unit: "messages",
+    lines: (call: Call) => messageLines(call, true),
+  },
+  {
+    category: "calls-outbound",
+    description: "Outbound Voice Minutes",
+    count_unit: "calls",
+    usage_unit: "minutes",
+    lines: callLines,
+  },
 ];
 const dayMs = 86_400_000;
 /** The day on which every account of the sandbox was opened. */
@@ -29,11 +47,25 @@ export function listUsage(call: Call): Answer {
     const fitting = lines(call).filter(({ at }) => at >= from && at < to);
     if (fitting.length === 0) return [];
     const sum = (pick: (line: Line) => number): number => fitting.reduce((total, line) => total + pick(line), 0);
-    return [{
-      account_sid: call.shelf.account, api_version: "2010-04-01", as_of: call.at.toISOString().replace(/\.\d{3}Z$/, "+00:00"), ...about, count: String(fitting.length),
-      end_date: dayOf(new Date(to.getTime() - dayMs)), price: decimal(sum((line) => line.price), 5), price_unit: "usd", start_date: dayOf(from), subresource_uris: {},
-      uri: `${call.path}?Category=${about.category}`, usage: String(sum((line) => line.usage)),
-    }];
+    return [
+      {
+        account_sid: call.shelf.account,
+        api_version: "2010-04-01",
+        as_of: call.at.toISOString().replace(/\.\d{3}Z$/, "+00:00"),
+        ...about,
+        count: String(fitting.length),
+        end_date: dayOf(new Date(to.getTime() - dayMs)),
+        price: decimal(
+          sum((line) => line.price),
+          5,
+        ),
+        price_unit: "usd",
+        start_date: dayOf(from),
+        subresource_uris: {},
+        uri: `${call.path}?Category=${about.category}`,
+        usage: String(sum((line) => line.usage)),
+      },
+    ];
   });
   return pageOf(call, "usage_records", records);
 }
@@ -53,7 +85,9 @@ function timeOf(call: Call): { from: Date; to: Date } {
     case "LastMonth":
       return { from: month(-1), to: month(0) };
     default: {
-      const [start, end] = [call.query.get("StartDate"), call.query.get("EndDate")].map((day) => Date.parse(`${day ?? ""}T00:00:00Z`));
+      const [start, end] = [call.query.get("StartDate"), call.query.get("EndDate")].map((day) =>
+        Date.parse(`${day ?? ""}T00:00:00Z`),
+      );
       const earliest = call.params[1] === "Daily" ? today : opened;
       return { from: new Date(start || earliest.getTime()), to: new Date((end || today.getTime()) + dayMs) };
     }
@@ -67,7 +101,11 @@ function messageLines(call: Call, whatsApp: boolean): Line[] {
 }
 
 function callLines(call: Call): Line[] {
-  return [...phoneCalls.of(call.shelf).values()].map((phoneCall) => ({ at: phoneCall.at, usage: Math.ceil(secondsOfCall(phoneCall) / 60), price: priceOfCall(phoneCall) }));
+  return [...phoneCalls.of(call.shelf).values()].map((phoneCall) => ({
+    at: phoneCall.at,
+    usage: Math.ceil(secondsOfCall(phoneCall) / 60),
+    price: priceOfCall(phoneCall),
+  }));
 }
 
 function dayOf(at: Date): string {

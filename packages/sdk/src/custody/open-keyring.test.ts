@@ -43,17 +43,16 @@ describe("S-16: a stored derivation that was tampered with", () => {
 
 describe("S-18: a wrong root key", () => {
   test.each([
-    ["the schema of today", undefined],
-    ["an older schema, which is not upgraded first", "update byok.installation set version = 7"],
-  ])("%s: nothing is written, and both keys are named by id", async (_, before) => {
+    ["the schema of today", "select 1", ["listKeys"]],
+    ["an older schema, which is not upgraded first", "update byok.installation set version = 7", ["listKeys", "migrate"]],
+  ] as const)("%s: nothing is written, and both keys are named by id", async (_, before, calls) => {
     const right = place.manager([1]);
     await right.addKey({ userId: "u_1", provider: "openai", keyData: { apiKey: "sk-of-somebody-long-enough-1" }, validate: "skip" });
     await right.close();
-    if (before) await place.admin.query(before);
+    await place.admin.query(before);
     const sums = await checksums();
     const named = { code: "CONFIGURATION", details: { expected: await place.rootId(1), found: [await place.rootId(2)] } };
-    await expect(place.manager([2]).listKeys("u_1")).rejects.toMatchObject(named);
-    if (before) await expect(place.manager([2]).migrate()).rejects.toMatchObject(named);
+    for (const call of calls) await expect(place.manager([2])[call]("u_1")).rejects.toMatchObject(named);
     expect(await checksums()).toEqual(sums);
   });
 
@@ -73,7 +72,7 @@ test("S-19: of two first processes with different root keys one installs, the ot
     await using empty = await (run % 4 === 0 ? createEmptyDatabase() : createTestDatabase());
     for (const [index, child] of children.entries()) child.tell({ task: "open", connectionString: empty.connectionString, root: rootNumber(index + 1) });
     const outcomes = await Promise.all(children.map((child) => child.answer("opened")));
-    expect(outcomes.map((one) => one.error).toSorted()).toEqual(["CONFIGURATION", null].toSorted());
+    expect(new Set(outcomes.map((one) => one.error))).toEqual(new Set(["CONFIGURATION", null]));
     const winner = outcomes.findIndex((one) => one.error === null);
     winners.add(winner);
     expect(outcomes[winner]!.rootKeyId).toBe(await place.rootId(winner + 1));

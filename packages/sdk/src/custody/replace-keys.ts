@@ -45,8 +45,10 @@ export async function replaceExposed(core: RotationCore): Promise<Replaced> {
     let renewed = 0;
     const queue = [...owners];
     const lane = async (): Promise<void> => {
-      for (let owner = queue.pop(); owner !== undefined; owner = queue.pop()) {
-        const outcome = await patiently(core, () => renewTenantKey(core, owner!, exposed));
+      for (;;) {
+        const owner = queue.pop();
+        if (owner === undefined) return;
+        const outcome = await patiently(core, () => renewTenantKey(core, owner, exposed));
         if (!outcome) continue;
         unopened.push(...outcome.unopened);
         renewed += outcome.replaced;
@@ -92,7 +94,7 @@ async function newestWrap({ database }: RotationCore): Promise<number> {
       .where("purpose", "=", "tenant-wrap")
       .executeTakeFirstOrThrow(),
   );
-  return Number(row.version);
+  return row.version;
 }
 
 function leftUnder({ database }: RotationCore, version: number): Promise<boolean> {

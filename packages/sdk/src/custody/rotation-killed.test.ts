@@ -46,19 +46,21 @@ const forgetTheDead = async ({ pid }: Child): Promise<void> => {
 /** All roots that any of the many rotations of a test leads to: a process that has them all knows them all. */
 const roots = (first: number, most: number): number[] => [first, ...Array.from({ length: most }, (_, index) => index + 1).filter((one) => one !== first)];
 
-/** What a run that died left is ended by the next, as soon as the server has seen that it died. @returns how many keys were left to it */
-async function end(root: number, most: number): Promise<number> {
+interface Ended {
+  remaining: number;
+  /** What still opens under the root that was left, and how much under the new one. */
+  old: string[];
+  opens: number;
+}
+
+/** What a run that died left is ended by the next, as soon as the server has seen that it died. */
+async function end(root: number, most: number): Promise<Ended> {
   const manager = place.manager(roots(root, most));
   try {
     for (;;) {
       const outcome = await place.rotate(manager).catch((error: unknown) => error as ConflictError);
-      if (outcome instanceof Error) expect(outcome).toMatchObject({ details: { reason: "rotation_running" } });
-      else {
-        expect(outcome.remaining).toBe(0);
-        expect(await place.opensUnder(root - 1)).toEqual([]);
-        expect(await place.opensUnder(root)).not.toEqual([]);
-        return outcome.rewrapped;
-      }
+      if (!(outcome instanceof Error)) return { remaining: outcome.remaining, old: await place.opensUnder(root - 1), opens: (await place.opensUnder(root)).length };
+      if (outcome.details["reason"] !== "rotation_running") throw outcome;
     }
   } finally {
     await manager.close();
@@ -71,21 +73,20 @@ interface Killing {
   compromised?: boolean;
 }
 
-/** Rotation after rotation, each to a root of its own, killed one statement further on, and ended by another. @returns at how many */
-async function killAtEveryStatement({ most, stride, compromised = false }: Killing): Promise<number> {
+/** Rotation after rotation, each to a root of its own, killed one statement further on, and ended by another. */
+async function killAtEveryStatement({ most, stride, compromised = false }: Killing): Promise<{ kills: number; last: string; ended: Ended[] }> {
+  const ended: Ended[] = [];
   let next = startChild();
   for (let root = 2; root <= most; root += 1) {
     const child = await next;
     next = startChild();
     child.tell({ task: "rotate", connectionString: place.connectionString, roots: roots(root, most).map(rootNumber), killAt: (root - 2) * stride + 1, compromised });
-    const how = await child.ended;
+    const last = await child.ended;
     await forgetTheDead(child);
-    await end(root, most);
-    if (how !== "SIGKILL") {
-      expect(how).toMatch(/^code 0/);
-      (await next).tell("end");
-      return root - 2;
-    }
+    ended.push(await end(root, most));
+    if (last === "SIGKILL") continue;
+    (await next).tell("end");
+    return { kills: root - 2, last, ended };
   }
   throw new Error("the rotation has more statements than this test has roots");
 }
@@ -125,8 +126,10 @@ describe("S-20 F-12: a rotation that is killed", { timeout: 900_000 }, () => {
     const rolled = await startWork("rolled", roots(2, most));
     await old.ended;
 
-    const kills = await killAtEveryStatement({ most, stride: 1 });
+    const { kills, last, ended } = await killAtEveryStatement({ most, stride: 1 });
+    expect({ kills, last }).toEqual({ kills: expect.any(Number) as number, last: expect.stringMatching(/^code 0/) as string });
     expect(kills).toBeGreaterThan(25);
+    expect(ended).toEqual(ended.map(() => ({ remaining: 0, old: [], opens: 5 })));
     const did = [oldDid, await endWork(both), await endWork(rolled)];
     process.stdout.write(`    killed at ${kills} statements; ${did.reduce((sum, one) => sum + one.reads, 0)} reads and ${did.reduce((sum, one) => sum + one.made, 0)} new owners, none failed\n`);
 
@@ -143,7 +146,7 @@ describe("S-20 F-12: a rotation that is killed", { timeout: 900_000 }, () => {
       await coreOf(manager);
       const died = await cutAt(root - 1, () => place.rotate(manager));
       await manager.close();
-      await end(root, most);
+      expect(await end(root, most)).toEqual({ remaining: 0, old: [], opens: 5 });
       if (!died) break;
       kills += 1;
     }
@@ -157,8 +160,10 @@ describe("S-20 F-12: a rotation that is killed", { timeout: 900_000 }, () => {
     const most = 40;
     await storeUsers();
     const both = await startWork("both", roots(1, most), 20);
-    const kills = await killAtEveryStatement({ compromised: true, most, stride: 37 });
+    const { kills, last, ended } = await killAtEveryStatement({ compromised: true, most, stride: 37 });
+    expect(last).toMatch(/^code 0/);
     expect(kills).toBeGreaterThan(5);
+    expect(ended.map(({ remaining, old }) => ({ remaining, old }))).toEqual(ended.map(() => ({ remaining: 0, old: [] })));
     const { made } = await endWork(both);
     expect(made).toBeGreaterThan(0);
     const { rows } = await place.admin.query(

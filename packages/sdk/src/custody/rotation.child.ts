@@ -22,12 +22,12 @@ const say = (answer: Answer): void => void process.send?.(answer);
 const managerOf = (connectionString: string, roots: string[], options: Partial<ManagerOptions> = {}): BYOKManager =>
   new BYOKManager({ encryptionKey: roots[0], previousEncryptionKeys: roots.slice(1), database: connectionString, autoMigrate: true, ...options });
 
+const stop = new AbortController();
 process.on("message", (task: Task | "stop" | "end") => {
-  if (task === "stop") stopped = true;
+  if (task === "stop") stop.abort();
   else if (task === "end") process.disconnect();
   else void run(task);
 });
-let stopped = false;
 say({ kind: "ready" });
 
 async function run(task: Task): Promise<void> {
@@ -62,20 +62,26 @@ async function work({ connectionString, roots, users, name, mostMade }: Extract<
   await using manager = managerOf(connectionString, roots, { cache: false });
   const report = { kind: "worked" as const, reads: 0, made: 0, failures: [] as string[] };
   const known = [...users];
-  const tell = (what: string) => (error: unknown) => report.failures.push(`${what}: ${String(error)}`);
   await coreOf(manager);
   say({ kind: "ready" });
-  while (!stopped) {
+  while (!stop.signal.aborted) {
     const user = known[(report.reads * 7) % known.length]!;
-    await manager.getActiveKey(user, "openai").then(({ decryptedKey }) => {
-      if (decryptedKey !== `sk-of-${user}-long-enough-0001`) report.failures.push(`${user} read something else`);
-    }, tell(`read ${user}`));
+    try {
+      if ((await manager.getActiveKey(user, "openai")).decryptedKey !== `sk-of-${user}-long-enough-0001`) report.failures.push(`${user} read something else`);
+    } catch (error) {
+      report.failures.push(`read ${user}: ${String(error)}`);
+    }
     report.reads += 1;
     // Enough to meet every step of a rotation, and not so much that nobody else gets a turn.
     await pause(5);
     if (report.reads % 5 !== 0 || report.made >= mostMade) continue;
     const fresh = `${name}_${report.made}`;
-    await manager.addKey({ userId: fresh, provider: "openai", keyData: { apiKey: `sk-of-${fresh}-long-enough-0001` }, validate: "skip" }).then(() => known.push(fresh), tell(`make ${fresh}`));
+    try {
+      await manager.addKey({ userId: fresh, provider: "openai", keyData: { apiKey: `sk-of-${fresh}-long-enough-0001` }, validate: "skip" });
+      known.push(fresh);
+    } catch (error) {
+      report.failures.push(`make ${fresh}: ${String(error)}`);
+    }
     report.made += 1;
   }
   say(report);

@@ -8,6 +8,8 @@ import { rotateRoot, type RootRotation, type RotateRoot } from "./rotate-root.ts
 
 export const rootNumber = (number: number): string => `base64:${createHash("sha256").update(`root ${number} of the tests`).digest("base64")}`;
 
+const root = (number: number): Promise<RootKey> => rootKeyFrom(rootNumber(number), { salt: new Uint8Array(32), iterations: 600_000 });
+
 export interface Place extends AsyncDisposable {
   connectionString: string;
   admin: pg.Client;
@@ -23,15 +25,14 @@ export async function openPlace(): Promise<Place> {
   const database = await createTestDatabase();
   const admin = new pg.Client({ connectionString: database.connectionString });
   await admin.connect();
-  const opened: BYOKManager[] = [];
-  const root = async (number: number): Promise<RootKey> => rootKeyFrom(rootNumber(number), { salt: new Uint8Array(32), iterations: 600_000 });
+  const managers: BYOKManager[] = [];
   return {
     connectionString: database.connectionString,
     admin,
     manager(roots, options = {}) {
       const [encryptionKey, ...previousEncryptionKeys] = roots.map(rootNumber);
       const manager = new BYOKManager({ encryptionKey, previousEncryptionKeys, database: database.connectionString, ...options });
-      opened.push(manager);
+      managers.push(manager);
       return manager;
     },
     async rotate(manager, options = {}) {
@@ -55,7 +56,7 @@ export async function openPlace(): Promise<Place> {
       return opens;
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(opened.map((manager) => manager.close()));
+      await Promise.all(managers.map((manager) => manager.close()));
       await admin.end();
       await database.drop();
     },

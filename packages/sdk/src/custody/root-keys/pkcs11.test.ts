@@ -29,9 +29,9 @@ beforeAll(async () => {
   hsm.addKey("byok", "root key", value);
   hsm.addKey("byok", "generated");
   root = open();
-}, 240_000);
+}, 300_000);
 afterAll(() => {
-  if (typeof opened !== "string") hsm[Symbol.dispose]();
+  if (typeof opened === "object") hsm[Symbol.dispose]();
 });
 beforeEach((test) => {
   if (typeof opened === "string") test.skip(opened);
