@@ -34,17 +34,29 @@ export interface AuditEvents {
   hash: string;
   ip: string | null;
   mac: string;
+  mac_key_version: Generated<number>;
   owner_id: string;
   previous_hash: string;
   seq: Int8;
   target: string | null;
+  xid: Generated<string | null>;
 }
 
 export interface AuditHeads {
+  anchored_seq: Generated<Int8>;
   hash: string;
   mac: string;
   owner_id: string;
   seq: Int8;
+}
+
+export interface AuditNames {
+  created_at: Timestamp;
+  fingerprint: string;
+  name_id: string;
+  owner_id: string;
+  sealed: Buffer;
+  tenant_key_version: number;
 }
 
 export interface Changes {
@@ -164,6 +176,12 @@ export interface Owners {
   external_id: string;
   kind: string;
   owner_id: string;
+}
+
+export interface Partitions {
+  made_at: Generated<Timestamp>;
+  parent: string;
+  partition: string;
 }
 
 export interface Processes {
@@ -312,6 +330,7 @@ export interface UsageReceipts {
 export interface DB {
   audit_events: AuditEvents;
   audit_heads: AuditHeads;
+  audit_names: AuditNames;
   changes: Changes;
   installation: Installation;
   installation_keys: InstallationKeys;
@@ -322,6 +341,7 @@ export interface DB {
   members: Members;
   owner_policies: OwnerPolicies;
   owners: Owners;
+  partitions: Partitions;
   processes: Processes;
   root_keys: RootKeys;
   sealing_keys: SealingKeys;

@@ -55,6 +55,7 @@ function rowsOf(owner: string): string[] {
     `insert into byok.service_tokens (token_id, owner_id, bound, name, hash, scopes, created_at) values ('tok_${owner}', '${owner}', true, 'x', 'x', '{}', now())`,
     `insert into byok.changes (owner_id) values ('${owner}')`,
     `insert into byok.owner_policies (owner_id, updated_at) values ('${owner}', now())`,
+    `insert into byok.audit_names (owner_id, name_id, fingerprint, sealed, tenant_key_version, created_at) values ('${owner}', 'n', 'f', '\\x00', 1, now())`,
     `insert into byok.sealing_keys (owner_id, sealing_key_id, public_key, created_at) values ('${owner}', 's', '\\x00', now())`,
   ];
 }
