@@ -14,7 +14,7 @@ const fields = new Set([
   // Who and what, by id.
   "keyId", "tokenId", "ownerId", "provider", "environment", "source", "operation", "model", "vendorRequestId",
   // Work in the background.
-  "jobId", "task", "queue", "count", "counters", "rows", "atRisk", "day", "migration", "version", "batch", "channel", "up",
+  "jobId", "task", "queue", "count", "counters", "anchor", "rows", "atRisk", "day", "migration", "version", "batch", "channel", "up",
   // A process.
   "service", "process", "address", "port", "signal", "mode", "database", "rootKeyId", "expectedRootKeyIds",
   // A failure.

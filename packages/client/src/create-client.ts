@@ -7,7 +7,7 @@ import type { ActiveKey, BYOK, KeyRecord, Owner, OwnerOrUser, ProviderConfig, Pr
 import { called, markErrors } from "./errors.ts";
 import { guardPrinting } from "./guard-printing.ts";
 import { proxyFetch } from "./proxy-fetch.ts";
-import { toKeyRecord, toMember, toPage, toUsageStats } from "./revive.ts";
+import { toAuditPage, toKeyRecord, toMember, toPage, toUsageStats } from "./revive.ts";
 import { withKey } from "./with-key.ts";
 
 export interface ByokClientOptions {
@@ -107,6 +107,13 @@ export function createByokClient(options: ByokClientOptions): ByokClient {
     },
     async listMembers(organizationId) {
       return (await call(() => trpc.members.list.query({ organizationId }))).map(toMember);
+    },
+
+    async listAuditEvents(owner, filter = {}) {
+      return toAuditPage(await call(() => trpc.audit.list.query({ ...flat(owner), ...filter })));
+    },
+    async verifyAudit(owner) {
+      return call(() => trpc.audit.verify.query(owner === undefined ? {} : flat(owner)));
     },
   };
 }

@@ -6,6 +6,6 @@ export {
 } from "@stack-2025/byok-crypto";
 export type { AppRouter } from "@stack-2025/byok-api";
 export type {
-  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, ProviderType, Role, TimeRange,
+  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListAuditFilter, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, ProviderType, Role, TimeRange,
   UpdateKey, UsageEvent, UsageStats, UsageTotals, UseOptions,
 } from "@stack-2025/byok-core";

@@ -1,6 +1,6 @@
 /** What came over the wire, in the types of the interface: dates are dates again, pages can be iterated. */
 import type { AppRouter } from "@stack-2025/byok-api";
-import type { KeyRecord, Member, Page, UsageStats } from "@stack-2025/byok-core";
+import type { AuditEvent, KeyRecord, Member, Page, UsageStats } from "@stack-2025/byok-core";
 import type { inferRouterOutputs } from "@trpc/server";
 
 type Wire = inferRouterOutputs<AppRouter>;
@@ -18,10 +18,12 @@ export function toKeyRecord(wire: Wire["keys"]["get"]): KeyRecord {
   };
 }
 
-export function toPage({ items, nextCursor }: Wire["keys"]["list"]): Page<KeyRecord> {
-  const records = items.map(toKeyRecord);
-  const page = { items: records, nextCursor };
-  return Object.defineProperty(page, Symbol.iterator, { value: () => records[Symbol.iterator]() }) as Page<KeyRecord>;
+export const toPage = ({ items, nextCursor }: Wire["keys"]["list"]): Page<KeyRecord> => pageOf(items.map(toKeyRecord), nextCursor);
+
+export const toAuditPage = ({ items, nextCursor }: Wire["audit"]["list"]): Page<AuditEvent> => pageOf(items.map((one) => ({ ...one, at: new Date(one.at) })), nextCursor);
+
+function pageOf<T>(items: T[], nextCursor: string | null): Page<T> {
+  return Object.defineProperty({ items, nextCursor }, Symbol.iterator, { value: () => items[Symbol.iterator]() }) as unknown as Page<T>;
 }
 
 export function toUsageStats(wire: Wire["usage"]["stats"]): UsageStats {

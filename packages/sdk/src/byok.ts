@@ -1,7 +1,7 @@
 /** The interface that the manager, its confined views and the typed client share, and the types that its methods speak of. */
 import type { z } from "zod";
 import type { KeyData, KeyMetadata, ProviderConfig, ProviderType } from "@stack-2025/byok-providers";
-import type { addKeyInput, Environment, KeyRecord, listKeysFilter, Member, Owner, Role, TimeRange, updateKeyInput, UsageEvent, UsageStats } from "./schema.ts";
+import type { addKeyInput, AuditEvent, AuditProof, Environment, KeyRecord, listAuditFilter, listKeysFilter, Member, Owner, Role, TimeRange, updateKeyInput, UsageEvent, UsageStats } from "./schema.ts";
 
 /** On whose behalf a view acts. `organizationIds` narrows a user's memberships, which come from the database. */
 export type Principal = { userId: string; organizationIds?: string[] } | { organizationId: string; role: Role } | { serviceToken: string };
@@ -15,6 +15,7 @@ export type AddKey<P extends ProviderType = ProviderType> = Owner & Settings & {
 /** What `updateKey` takes: `null` clears, absent leaves. */
 export type UpdateKey = z.input<typeof updateKeyInput>;
 export type ListKeysFilter = z.input<typeof listKeysFilter>;
+export type ListAuditFilter = Omit<z.input<typeof listAuditFilter>, "timeRange"> & { timeRange?: TimeRange | undefined };
 
 export interface UseOptions {
   /** Default `production`. Environments never cross. */
@@ -94,6 +95,11 @@ export interface BYOK {
   setMember(member: { organizationId: string; userId: string; role: Role }): Promise<void>;
   removeMember(member: { organizationId: string; userId: string }): Promise<void>;
   listMembers(organizationId: string): Promise<Member[]>;
+
+  /** The owner's trail, newest first. */
+  listAuditEvents(owner: OwnerOrUser, filter?: ListAuditFilter): Promise<Page<AuditEvent>>;
+  /** Proves that no event was changed, moved or taken away, and that what is stored is what they say; without an owner, for all. */
+  verifyAudit(owner?: OwnerOrUser): Promise<AuditProof>;
 }
 
 /** Where diagnostics go; pino fits. It never receives a secret. */
@@ -106,4 +112,4 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-export type { Environment, KeyRecord, Member, Owner, Role, TimeRange, UsageEvent, UsageStats };
+export type { AuditEvent, AuditProof, Environment, KeyRecord, Member, Owner, Role, TimeRange, UsageEvent, UsageStats };

@@ -4,6 +4,8 @@ import type { Logger, OwnerOrUser } from "./byok.ts";
 import type { OwnerRef } from "./owners.ts";
 import type { Clock } from "./clock.ts";
 import type { Keyring } from "./custody/keyring.ts";
+import type { Openings } from "./audit/openings.ts";
+import type { Refusals } from "./audit/refusals.ts";
 import type { Resolver } from "./use/resolve.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Parked } from "./use/parked.ts";
@@ -17,6 +19,8 @@ export interface Core {
   readonly resolver: Resolver;
   readonly limiter: Limiter;
   readonly parked: Parked;
+  readonly openings: Openings;
+  readonly refusals: Refusals;
   readonly transport: Transport;
   readonly ledger: Ledger;
   readonly clock: Clock;

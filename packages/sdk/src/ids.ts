@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
 
 /** Every id prefix, in one table. Ids are random and sortable by time; an id is never a capability. */
-const prefixes = { key: "key", audit: "aud", token: "tok", request: "req" } as const;
+const prefixes = { key: "key", audit: "aud", name: "nam", token: "tok", request: "req" } as const;
 
 /** `key_` and the 32 hex digits of a uuid v7. */
 export function newId(kind: keyof typeof prefixes): string {

@@ -1,6 +1,6 @@
 export { BYOKManager, type ManagerOptions } from "./manager.ts";
 export type {
-  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyRecord, KeySource, ListKeysFilter, Logger, Member, Owner, OwnerOrUser, Page, Principal, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
+  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, Environment, KeyRecord, KeySource, ListAuditFilter, ListKeysFilter, Logger, Member, Owner, OwnerOrUser, Page, Principal, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
 } from "./byok.ts";
 export type { KeyStatus, Limits, UsageTotals } from "./schema.ts";
 export { ProviderType, type KeyData, type KeyMetadata, type ProviderConfig } from "@stack-2025/byok-providers";

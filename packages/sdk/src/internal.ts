@@ -1,6 +1,6 @@
 /** What our own apps need beyond the public interface. Source only: it is not published. */
 export {
-  addKeyInput, date, environment, environments, externalId, keyId, keyRecord, keyStatus, keyStatuses, limits, listKeysFilter, member, owner, page, parseInput, provider, removeMemberInput, role, roles,
+  addKeyInput, auditEvent, auditProof, date, environment, environments, externalId, keyId, keyRecord, keyStatus, keyStatuses, limits, listAuditFilter, listKeysFilter, member, owner, page, parseInput, provider, removeMemberInput, role, roles,
   setMemberInput, timeRange, updateKeyInput, usageEvent, usageEvents, usageStats, usageTotals, useOptions, type Environment, type KeyStatus,
 } from "./schema.ts";
 export { coreOf, requireReady, scopeFor } from "./manager.ts";
@@ -10,6 +10,8 @@ export { ownerId, ownerRef, type OwnerRef } from "./owners.ts";
 export { actions, requireOwner, roleTable, scopeTable, tokenScopes, type Action, type TokenScope } from "./access/permissions.ts";
 export { authenticate, createServiceToken, listServiceTokens, revokeServiceToken, tokenIdOf, type CreateServiceToken, type NewServiceToken, type ServiceTokenRecord } from "./access/service-token.ts";
 export { createToken, listTokens, revokeToken } from "./access/token-verbs.ts";
+export { exportAnchor, readAnchors, type Anchors, type AuditAnchor } from "./audit/anchor.ts";
+export { inWords, verifyTrails, type TrailFault, type TrailReport } from "./audit/verify.ts";
 export { revealNext } from "./access/reveal-next.ts";
 export { callProvider, type DoorAnswer, type DoorRequest } from "./use/door.ts";
 export { publicError } from "./public-error.ts";

@@ -5,6 +5,8 @@ import { ConfigurationError, type RootKey } from "@stack-2025/byok-crypto";
 import { connectDatabase, type Database } from "@stack-2025/byok-db";
 import { providerTypes, type KeyData, type ProviderType } from "@stack-2025/byok-providers";
 import { authenticate } from "./access/service-token.ts";
+import { Openings } from "./audit/openings.ts";
+import { Refusals } from "./audit/refusals.ts";
 import type { BYOK, Logger, Principal } from "./byok.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Core } from "./core.ts";
@@ -220,7 +222,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   await feed.start();
 
   const work = new Set<Promise<unknown>>();
-  const core: Core = {
+  const parts: Omit<Core, "openings" | "refusals"> = {
     database, keyring, resolver, limiter, ledger, transport, clock, logger,
     parked: new Parked(),
     ownerRef: rememberingOwnerRef(database.installation.id),
@@ -232,10 +234,12 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
       work.add(quiet);
     },
   };
+  const core: Core = { ...parts, openings: new Openings(parts), refusals: new Refusals(parts) };
   return {
     core,
     async close() {
       await feed.close();
+      core.refusals.close();
       // With the database away some of the work waits for the ledger, which gives up in its own time and ends it.
       await Promise.race([Promise.all(work), pause(longestCloseMs, undefined, { ref: false })]);
       await ledger.close();

@@ -136,6 +136,14 @@ export const listKeysFilter = z.strictObject({
   ...page,
 });
 
+export const listAuditFilter = z.strictObject({
+  action: text(1, 100).optional(),
+  target: text(1, 300).optional(),
+  actor: text(1, 300).optional(),
+  timeRange: z.lazy(() => timeRange).optional(),
+  ...page,
+});
+
 export const useOptions = z.strictObject({
   environment: environment.default("production"),
   organizationId: externalId.optional(),
@@ -253,3 +261,24 @@ export const setMemberInput = z.strictObject({ organizationId: externalId, userI
 export const removeMemberInput = z.strictObject({ organizationId: externalId, userId: externalId });
 export const member = z.strictObject({ organizationId: z.string(), userId: z.string(), role, since: z.date() });
 export type Member = z.infer<typeof member>;
+
+const ownerRecord = z.union([z.strictObject({ userId: z.string() }), z.strictObject({ organizationId: z.string() }), z.strictObject({ system: z.literal(true) })]);
+export const auditEvent = z.strictObject({
+  id: z.string(),
+  at: z.date(),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string().nullable(),
+  owner: ownerRecord,
+  details: z.record(z.string(), z.unknown()),
+  ip: z.string().nullable(),
+  hash: z.string(),
+});
+/** One link of an owner's trail. `hash` is that of the stored event, in which people are named by ids of ours. */
+export type AuditEvent = z.infer<typeof auditEvent>;
+export const auditProof = z.strictObject({ ok: z.boolean(), events: z.number(), head: z.string(), brokenAt: z.string().nullable() });
+/**
+ * What a proof found. `head` is the last link's hash (of several owners: a hash over all of theirs). `brokenAt` is null, or
+ * names the first fault as `<owner>#<sequence number>: <what is wrong>`.
+ */
+export type AuditProof = z.infer<typeof auditProof>;

@@ -1,7 +1,9 @@
 import type { ProviderConfig, ProviderType } from "@stack-2025/byok-providers";
+import { listAuditEvents } from "./audit/list.ts";
+import { verifyAudit } from "./audit/verify.ts";
 import { listMembers, removeMember, setMember } from "./access/members.ts";
 import type {
-  ActiveKey, AddKey, Attempt, BYOK, KeyRecord, ListKeysFilter, Member, OwnerOrUser, Page, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
+  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, KeyRecord, ListAuditFilter, ListKeysFilter, Member, OwnerOrUser, Page, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
 } from "./byok.ts";
 import { addKey } from "./keys/add.ts";
 import { getKey, listKeys } from "./keys/read.ts";
@@ -24,9 +26,12 @@ export abstract class View implements BYOK {
   protected abstract scope(): Promise<Scope>;
 
   async #with<T>(verb: (scope: Scope) => Promise<T>): Promise<T> {
+    let scope: Scope | undefined;
     try {
-      return await verb(await this.scope());
+      scope = await this.scope();
+      return await verb(scope);
     } catch (error) {
+      if (scope) scope.core.refusals.note(scope, error);
       throw publicError(error);
     }
   }
@@ -97,5 +102,13 @@ export abstract class View implements BYOK {
 
   listMembers(organizationId: string): Promise<Member[]> {
     return this.#with((scope) => listMembers(scope, organizationId));
+  }
+
+  listAuditEvents(owner: OwnerOrUser, filter?: ListAuditFilter): Promise<Page<AuditEvent>> {
+    return this.#with((scope) => listAuditEvents(scope, owner, filter));
+  }
+
+  verifyAudit(owner?: OwnerOrUser): Promise<AuditProof> {
+    return this.#with((scope) => verifyAudit(scope, owner));
   }
 }

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BYOKError } from "@stack-2025/byok-crypto";
 import type { BYOKManager, Logger } from "@stack-2025/byok-core";
-import { callProvider, completeProviders, publicError, requireOwner, scopeFor, type Provider } from "@stack-2025/byok-core/internal";
+import { callProvider, completeProviders, publicError, requireOwner, scopeFor, type Provider, type Scope } from "@stack-2025/byok-core/internal";
 import type { FailedSignIns } from "../failed-sign-ins.ts";
 import { hasMoreToCome, HttpError, refusalBody, sendJson } from "../http-error.ts";
 import { unauthenticated } from "../unauthenticated.ts";
@@ -57,10 +57,12 @@ export function proxyListener({ manager, logger, failedSignIns }: ProxyOptions):
     if (token === undefined) throw unauthenticated();
     const scope = await scopeFor(manager, { serviceToken: token });
     const owner = scope.core.ownerRef(ownerOf(scope, headers));
-    await requireOwner(scope, owner, "keys:use");
-    const options = optionsOf(headers);
-    const body = await requestBody(request);
-    const answer = await callProvider(scope, owner, { provider: provider.type, method, path, headers, body }, { ...options, signal });
+    const answer = await refusalsNoted(scope, async () => {
+      await requireOwner(scope, owner, "keys:use");
+      const options = optionsOf(headers);
+      const body = await requestBody(request);
+      return callProvider(scope, owner, { provider: provider.type, method, path, headers, body }, { ...options, signal });
+    });
     await sendAnswer(answer, response);
   }
 
@@ -92,6 +94,16 @@ export function proxyListener({ manager, logger, failedSignIns }: ProxyOptions):
       ...(close && { connection: "close" }),
     });
     response.end(refusal.body);
+  }
+}
+
+/** What is refused to a token goes into the trail of whoever it belongs to. */
+async function refusalsNoted<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    scope.core.refusals.note(scope, error);
+    throw error;
   }
 }
 

@@ -12,6 +12,8 @@ export interface RequestContext {
   /** Whom the token is bound to; null: service-wide. */
   readonly boundTo: { userId: string } | { organizationId: string } | null;
   readonly tokens: TokenVerbs;
+  /** Hears of what went wrong; a refusal goes into the trail of whoever was refused. */
+  refused(error: unknown): void;
   /** The first usable key that is none of `except`. */
   revealNext(owner: Owner, provider: ProviderType, options: UseOptions, except: readonly string[]): Promise<ActiveKey>;
   /** Every provider of the contract, and whether this version speaks to it. */

@@ -20,10 +20,11 @@ const t = initTRPC.context<RequestContext>().create({
 });
 
 /** Our errors keep their class and get their status; a fault of the input is one of ours. */
-const translated = t.middleware(async ({ next }) => {
+const translated = t.middleware(async ({ ctx, next }) => {
   const result = await next();
   if (result.ok) return result;
   const error = ownErrorOf(result.error);
+  ctx.refused(error);
   if (error) throw new TRPCError({ code: errorStatus[error.code].trpc, message: error.message, cause: error });
   return result;
 });
@@ -45,6 +46,7 @@ export type Permission =
   | "usage:read"
   | "usage:write"
   | "members:write"
+  | "audit:read"
   | "tokens:write";
 
 /** A procedure whose permission stands in its type, and on it. */

@@ -32,6 +32,8 @@ describe("S-50: a procedure declares its permission in its type", () => {
       "members.set": "members:write",
       "members.remove": "members:write",
       "members.list": "members:write",
+      "audit.list": "audit:read",
+      "audit.verify": "audit:read",
       "tokens.create": "tokens:write",
       "tokens.list": "tokens:write",
       "tokens.revoke": "tokens:write",

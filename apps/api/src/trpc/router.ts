@@ -1,3 +1,4 @@
+import { audit } from "./audit.ts";
 import { keys } from "./keys.ts";
 import { members } from "./members.ts";
 import { router } from "./procedure.ts";
@@ -5,7 +6,7 @@ import { providers } from "./providers.ts";
 import { tokens } from "./tokens.ts";
 import { usage } from "./usage.ts";
 
-export const appRouter = router({ keys, usage, members, tokens, providers });
+export const appRouter = router({ keys, usage, members, audit, tokens, providers });
 
 /** The service's procedures, for typed clients. */
 export type AppRouter = typeof appRouter;

@@ -138,6 +138,7 @@ function contextOf(manager: BYOKManager, scope: Scope, serviceToken: string): Re
     scopes: access.scopes,
     boundTo: access.owner,
     providers: catalogue,
+    refused: (error) => scope.core.refusals.note(scope, error),
     revealNext: (...call) => revealNext(scope, ...call),
     tokens: {
       create: (input) => createToken(scope, input as CreateServiceToken),

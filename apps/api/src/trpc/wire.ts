@@ -1,7 +1,7 @@
 /** The sdk's shapes as they travel: dates are ISO text, owners are flat fields. Outputs are strict, so nothing travels that was not meant to. */
 import { z } from "zod";
 import type { Owner } from "@stack-2025/byok-core";
-import { environment, externalId, keyRecord, member, provider, usageStats } from "@stack-2025/byok-core/internal";
+import { auditEvent, environment, externalId, keyRecord, member, provider, usageStats } from "@stack-2025/byok-core/internal";
 
 const isoDate = z.date().transform((date) => date.toISOString());
 
@@ -14,6 +14,8 @@ export const keyRecordWire = keyRecord.extend({
 });
 
 export const keyPageWire = z.strictObject({ items: z.array(keyRecordWire), nextCursor: z.string().nullable() });
+
+export const auditPageWire = z.strictObject({ items: z.array(auditEvent.extend({ at: isoDate })), nextCursor: z.string().nullable() });
 
 export const memberWire = member.extend({ since: isoDate });
 

@@ -26,7 +26,7 @@ export async function setMember(scope: Scope, given: { organizationId: string; u
       .values({ owner_id: organization.id, user_owner_id: user.id, user_id: userId, role, since: core.clock.now() })
       .onConflict((same) => same.columns(["owner_id", "user_owner_id"]).doUpdateSet({ role }))
       .execute();
-    await appendAudit(trx, core, { ownerId: organization.id, actor: scope.actor, action: "member.set", target: userId, details: { role, before: before ?? null } });
+    await appendAudit(trx, core, { ownerId: organization.id, actor: scope.actor, action: "member.set", target: `user:${userId}`, details: { role, before: before ?? null } });
     await markChanged(trx, [organization.id, user.id]);
   });
   core.resolver.drop(user.id);
@@ -46,7 +46,7 @@ export async function removeMember(scope: Scope, given: { organizationId: string
     if (before === undefined) return;
     if (before === "owner") requireAnotherOwner(members, user.id);
     await trx.deleteFrom("members").where("owner_id", "=", organization.id).where("user_owner_id", "=", user.id).execute();
-    await appendAudit(trx, core, { ownerId: organization.id, actor: scope.actor, action: "member.removed", target: userId, details: { before } });
+    await appendAudit(trx, core, { ownerId: organization.id, actor: scope.actor, action: "member.removed", target: `user:${userId}`, details: { before } });
     await markChanged(trx, [organization.id, user.id]);
   });
   core.resolver.drop(user.id);

@@ -17,6 +17,7 @@ export const actions = [
   "usage:write",
   "members:read",
   "members:write",
+  "audit:read",
   "tokens:write",
   "system", // the operator's own set of defaults
   "act:any", // names the owner of a call
@@ -37,6 +38,7 @@ const manage: Row = {
   "usage:write": "all",
   "members:read": "all",
   "members:write": "all",
+  "audit:read": "all",
   "tokens:write": "all",
 };
 
@@ -48,7 +50,7 @@ export const roleTable: Readonly<Record<Role, Row>> = {
   viewer: { "keys:read": "all", "usage:read": "all", "members:read": "all" },
 };
 
-/** What a service token can be given. `alerts:write` and `audit:read` have no verbs of theirs in this version. */
+/** What a service token can be given. `alerts:write` has no verb of its own in this version. */
 export const tokenScopes = [
   "keys:read",
   "keys:write",
@@ -75,7 +77,7 @@ export const scopeTable: Readonly<Record<TokenScope, readonly Action[]>> = {
   "usage:write": ["usage:write"],
   "alerts:write": [],
   "members:write": ["members:read", "members:write"],
-  "audit:read": [],
+  "audit:read": ["audit:read"],
   "tokens:write": ["tokens:write"],
   system: ["system"],
   "act:any": ["act:any"],

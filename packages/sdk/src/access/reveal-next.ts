@@ -2,6 +2,7 @@
 import { providerFor, type ProviderType } from "@stack-2025/byok-providers";
 import type { ActiveKey, Owner, UseOptions } from "../byok.ts";
 import type { Scope } from "../scope.ts";
+import { openFor } from "../use/open-for.ts";
 import { refusal } from "../use/refusal.ts";
 import { candidates } from "../use/with-key.ts";
 import { requireOwner } from "./permissions.ts";
@@ -21,7 +22,7 @@ export async function revealNext(scope: Scope, owner: Owner, provider: ProviderT
   const left = judged.filter(({ key }) => key.source !== "system" && !except.includes(key.keyId));
   const chosen = left.find((one) => one.reason === "usable")?.key;
   if (!chosen) throw refusal(left, provider, options.environment ?? "production", core.clock.now().getTime());
-  const key = chosen.open();
+  const key = await openFor(scope, chosen);
   await auditReveal(scope, key);
   return key;
 }

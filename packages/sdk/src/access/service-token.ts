@@ -6,7 +6,9 @@ import { timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { BYOKError, InvalidInputError, PermissionDeniedError, tokenHash } from "@stack-2025/byok-crypto";
+import { sql } from "kysely";
 import { appendAudit } from "../audit/append.ts";
+import { tokenDigest } from "../audit/live-rows.ts";
 import type { Core } from "../core.ts";
 import { isId, newId, randomText } from "../ids.ts";
 import { ensureOwner } from "../keys/store.ts";
@@ -15,6 +17,9 @@ import { externalId, parseInput, type Owner } from "../schema.ts";
 import type { Access } from "../scope.ts";
 import { text } from "../text.ts";
 import { tokenScopes } from "./permissions.ts";
+
+/** Raised after a restore: what was issued under an older one is over. */
+const currentEpoch = sql<number>`(select epoch from byok.installation)`;
 
 const tenYearsMs = 10 * 366 * 24 * 60 * 60_000;
 
@@ -73,9 +78,9 @@ export async function createServiceToken(core: Core, actor: string, input: Creat
     await ensureOwner(trx, home);
     await trx
       .insertInto("service_tokens")
-      .values({ token_id: id, owner_id: home.id, bound: owner !== undefined, name, hash: tokenHash(token), scopes, expires_at: expiresAt, created_at: createdAt })
+      .values({ token_id: id, owner_id: home.id, bound: owner !== undefined, name, hash: tokenHash(token), scopes, expires_at: expiresAt, created_at: createdAt, epoch: currentEpoch })
       .execute();
-    await appendAudit(trx, core, { ownerId: home.id, actor, action: "token.created", target: id, details: { scopes } });
+    await appendAudit(trx, core, { ownerId: home.id, actor, action: "token.created", target: id, details: { scopes, digest: tokenDigest(tokenHash(token)) } });
   });
   return { id, token, scopes, expiresAt };
 }
@@ -185,6 +190,8 @@ interface TokenRow {
   scopes: string[];
   expires_at: Date | null;
   revoked_at: Date | null;
+  /** Issued before a backup was restored that may have forgotten its revocation. */
+  outlived: boolean;
 }
 
 /** Tokens of this process that were found good, by id, for a second. What fails is never kept. */
@@ -205,7 +212,7 @@ class VerifiedTokens {
   async #verify(core: Core, id: string, hash: string): Promise<Verified> {
     const startedAt = core.clock.monotonic();
     const row = await readToken(core, id);
-    if (!row || !sameText(row.hash, hash) || row.revoked_at !== null) throw unauthenticated();
+    if (!row || !sameText(row.hash, hash) || row.revoked_at !== null || row.outlived) throw unauthenticated();
     const access: TokenAccess = { kind: "token", tokenId: id, owner: row.bound ? await readOwner(core, row.owner_id) : null, scopes: row.scopes };
     const verified = { hash, access, expiresAt: row.expires_at?.getTime() ?? null, until: startedAt + verifiedForMs };
     this.#hold(id, verified);
@@ -234,7 +241,7 @@ async function readToken(core: Core, id: string): Promise<TokenRow | undefined> 
     { owners: [], lookup: { tokenId: id } },
     {
       name: "byok_token",
-      text: "select owner_id, bound, hash, scopes, expires_at, revoked_at from byok.service_tokens where token_id = $1",
+      text: "select t.owner_id, t.bound, t.hash, t.scopes, t.expires_at, t.revoked_at, t.epoch < i.epoch as outlived from byok.service_tokens t, byok.installation i where t.token_id = $1",
       values: [id],
     },
   );

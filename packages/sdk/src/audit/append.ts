@@ -1,46 +1,66 @@
-import canonicalize from "canonicalize";
-import { sha256Base64url } from "@stack-2025/byok-crypto";
 import type { TenantTransaction } from "@stack-2025/byok-db";
 import type { Core } from "../core.ts";
 import { newId } from "../ids.ts";
+import { genesisBytes, genesisHash, hashOf, linkBytes } from "./chain.ts";
+import { nameInEvent } from "./names.ts";
 
 export interface AuditEntry {
   ownerId: string;
-  /** `manager`, `user:…`, `token:tok_…`, `system` for what a process does by itself. */
+  /** `manager`, `command`, `user:…`, `organization:…`, `token:tok_…`, `system` for what a process does by itself. */
   actor: string;
   action: string;
-  /** The id of what was changed. */
+  /** The id of what was changed; `user:…` and `organization:…` where it is somebody. */
   target: string | null;
   /** Ids and names of changed fields; never a value that somebody wrote, never a secret. */
   details?: Record<string, unknown>;
 }
 
-const genesis = sha256Base64url(new TextEncoder().encode("byok audit chain"));
+/** Adds one link to the owner's chain, in the transaction of the change it tells of: no event, no change. See {@link appendAll}. */
+export function appendAudit(trx: TenantTransaction, core: Pick<Core, "keyring" | "clock">, entry: AuditEntry): Promise<void> {
+  return appendAll(trx, core, entry.ownerId, [entry]);
+}
 
 /**
- * Adds one link to the owner's chain, in the transaction of the change it tells of: no event, no change. Each link hashes
- * the one before over its canonical JSON (RFC 8785) and carries a MAC that the database alone cannot make.
+ * Adds links to an owner's chain. Each hashes the one before over its canonical JSON and carries a MAC that the database alone
+ * cannot make. People are named by ids that mean nothing without the owner's key (`names.ts`).
  */
-export async function appendAudit(trx: TenantTransaction, core: Pick<Core, "keyring" | "clock">, entry: AuditEntry): Promise<void> {
-  // The head's row is what makes the sequence gapless: the second of two writers waits here for the first.
-  await trx
-    .insertInto("audit_heads")
-    .values({ owner_id: entry.ownerId, seq: "0", hash: genesis, mac: "" })
-    .onConflict((same) => same.doNothing())
-    .execute();
-  const head = await trx.selectFrom("audit_heads").select(["seq", "hash"]).where("owner_id", "=", entry.ownerId).forUpdate().executeTakeFirstOrThrow();
+export async function appendAll(
+  trx: TenantTransaction,
+  core: Pick<Core, "keyring" | "clock">,
+  ownerId: string,
+  entries: readonly Omit<AuditEntry, "ownerId">[],
+): Promise<void> {
+  const { keyring } = core;
+  const head = await lockedHead(trx, core, ownerId);
+  let seq = BigInt(head.seq);
+  let last = { hash: head.hash, mac: head.mac };
+  const rows = [];
+  for (const entry of entries) {
+    seq += 1n;
+    const at = core.clock.now();
+    const link = {
+      event_id: newId("audit"), owner_id: ownerId, seq: seq.toString(), at: at.toISOString(),
+      actor: await nameInEvent(trx, core, ownerId, entry.actor),
+      action: entry.action,
+      target: entry.target === null ? null : await nameInEvent(trx, core, ownerId, entry.target),
+      details: entry.details ?? {}, ip: null, previous_hash: last.hash,
+    };
+    const bytes = linkBytes(link);
+    last = { hash: hashOf(bytes), mac: keyring.auditMac(ownerId, bytes) };
+    rows.push({ ...link, at, details: JSON.stringify(link.details), ...last, mac_key_version: keyring.auditKeyVersion });
+  }
+  await trx.insertInto("audit_events").values(rows).execute();
+  await trx.updateTable("audit_heads").set({ seq: seq.toString(), ...last }).where("owner_id", "=", ownerId).execute();
+}
 
-  const seq = (BigInt(head.seq) + 1n).toString();
-  const at = core.clock.now();
-  const event = {
-    event_id: newId("audit"), owner_id: entry.ownerId, seq, at: at.toISOString(), actor: entry.actor, action: entry.action,
-    target: entry.target, details: entry.details ?? {}, ip: null, previous_hash: head.hash,
-  };
-  const canonical = canonicalize(event);
-  if (canonical === undefined) throw new Error("an audit event has no canonical form");
-  const bytes = new TextEncoder().encode(canonical);
-  const hash = sha256Base64url(bytes);
-  const mac = core.keyring.auditMac(entry.ownerId, bytes);
-  await trx.insertInto("audit_events").values({ ...event, at, details: JSON.stringify(event.details), hash, mac }).execute();
-  await trx.updateTable("audit_heads").set({ seq, hash, mac }).where("owner_id", "=", entry.ownerId).execute();
+/** The head's row is what makes the sequence gapless: the second of two writers waits here for the first. */
+async function lockedHead(trx: TenantTransaction, { keyring }: Pick<Core, "keyring">, ownerId: string): Promise<{ seq: string; hash: string; mac: string }> {
+  const find = () => trx.selectFrom("audit_heads").select(["seq", "hash", "mac"]).where("owner_id", "=", ownerId).forUpdate().executeTakeFirst();
+  const found = await find();
+  if (found) return found;
+  const genesis = { seq: "0", hash: genesisHash, mac: keyring.auditMac(ownerId, genesisBytes) };
+  await trx.insertInto("audit_heads").values({ owner_id: ownerId, ...genesis }).onConflict((same) => same.doNothing()).execute();
+  const made = await find();
+  if (!made) throw new Error("the chain's head that was just written is not there");
+  return made;
 }

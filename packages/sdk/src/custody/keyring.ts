@@ -83,6 +83,17 @@ export class Keyring {
     return auditMac(this.#live.audit, ownerId, bytes);
   }
 
+  /** The version of the key that `auditMac` signs with. */
+  get auditKeyVersion(): number {
+    return this.#live.audit.version;
+  }
+
+  /** As `auditMac`, under a key that may have been replaced since; undefined where this process has none of that version. */
+  auditMacUnder(version: number, ownerId: string, bytes: Uint8Array): string | undefined {
+    const key = this.#keys.get(`audit:${version}`);
+    return key && auditMac(key, ownerId, bytes);
+  }
+
   sealCursor(binding: string, payload: string): string {
     return sealCursor(this.#live.cursor, binding, payload);
   }

@@ -1,12 +1,13 @@
 /** The background tasks: what each is called, what its payload may hold, and what it does. One table, one schedule. */
 import { z } from "zod";
+import { exportAnchor } from "../audit/anchor.ts";
 import type { Core } from "../core.ts";
 import { parseInput } from "../schema.ts";
 import { foldHours } from "../usage/fold-hours.ts";
 import { removeOldRows } from "./remove-old-rows.ts";
 
 /** What a task works with. */
-export type JobCore = Pick<Core, "database" | "logger">;
+export type JobCore = Pick<Core, "database" | "keyring" | "clock" | "logger">;
 
 interface Task<Payload> {
   /** Ids, enums and numbers alone: payloads lie in the job tables in the clear. */
@@ -32,6 +33,12 @@ export const tasks = {
     payload: nothing,
     run: ({ database }) => removeOldRows(database),
   }),
+  anchor_audit: task({
+    payload: nothing,
+    run: async (core) => {
+      for await (const anchor of exportAnchor(core, { changedOnly: true })) core.logger.info({ anchor }, "audit anchor");
+    },
+  }),
 };
 export type TaskName = keyof typeof tasks;
 
@@ -39,6 +46,7 @@ export type TaskName = keyof typeof tasks;
 export const schedule: readonly { task: TaskName; match: string }[] = [
   { task: "fold_hours", match: "* * * * *" },
   { task: "remove_old_rows", match: "17 * * * *" },
+  { task: "anchor_audit", match: "41 * * * *" },
 ];
 
 /**
@@ -48,5 +56,5 @@ export const schedule: readonly { task: TaskName; match: string }[] = [
  */
 export function jobTasks(core: JobCore): Record<TaskName, (payload: unknown) => Promise<void>> {
   const bind = <Payload>({ payload: schema, run }: Task<Payload>) => async (payload: unknown) => run(core, parseInput(schema, payload ?? {}));
-  return { fold_hours: bind(tasks.fold_hours), remove_old_rows: bind(tasks.remove_old_rows) };
+  return { fold_hours: bind(tasks.fold_hours), remove_old_rows: bind(tasks.remove_old_rows), anchor_audit: bind(tasks.anchor_audit) };
 }

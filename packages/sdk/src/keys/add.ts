@@ -1,5 +1,5 @@
 import canonicalize from "canonicalize";
-import { ConfigurationError, ConflictError, KeyValidationError, ProviderUnavailableError } from "@stack-2025/byok-crypto";
+import { ConfigurationError, ConflictError, KeyValidationError, ProviderUnavailableError, sha256Hex } from "@stack-2025/byok-crypto";
 import { ConstraintViolation, type TenantTransaction } from "@stack-2025/byok-db";
 import { hintOf, providerFor, type KeyData, type Provider, type ProviderType } from "@stack-2025/byok-providers";
 import type { z } from "zod";
@@ -133,7 +133,7 @@ async function insertKey(trx: TenantTransaction, scope: Scope, { owner, provider
       })
       .execute();
   }
-  await appendAudit(trx, core, { ownerId: owner.id, actor: scope.actor, action: "key.added", target: keyId, details: { provider: provider.type, environment: input.environment } });
+  await appendAudit(trx, core, { ownerId: owner.id, actor: scope.actor, action: "key.added", target: keyId, details: { provider: provider.type, environment: input.environment, version, envelope: sha256Hex(sealed) } });
   await markChanged(trx, [owner.id]);
 }
 

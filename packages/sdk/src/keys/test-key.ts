@@ -31,6 +31,7 @@ export async function testKey(scope: Scope, keyId: string): Promise<boolean> {
   if (row.tenant_key_version === null || row.wrapped === null) {
     throw new PermissionDeniedError("The key is sealed to its owner: the service cannot read it, and so cannot test it.", { details: { keyId, reason: "sealed" } });
   }
+  await core.openings.require(scope.actor, { ownerId: found.ownerId, keyId, version: row.live_version });
   const tenantKey = core.keyring.unwrap(found.ownerId, row.tenant_key_version, row.wrapped);
   const place = { ownerId: found.ownerId, keyId, keyVersion: row.live_version, custody: "managed" as const, provider: found.provider, environment: found.environment };
   const keyData = openKeyData(core.keyring, tenantKey, row.sealed, place);

@@ -23,6 +23,8 @@ export interface CandidateKey {
   readonly limits: Limits | null;
   readonly version: number;
   readonly custody: "managed" | "sealed";
+  /** A default out of the process's own configuration: there is no record of it, and no owner whose trail could tell of it. */
+  readonly configured?: true;
   /** Opens the record once and keeps the result. @throws EncryptionError each time, where it does not open */
   open(): ActiveKey;
 }

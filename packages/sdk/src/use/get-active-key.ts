@@ -7,6 +7,7 @@ import { parseInput, useOptions } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import type { CandidateKey, Judged } from "./candidates.ts";
 import { guardDeeply } from "./guard-printing.ts";
+import { openFor } from "./open-for.ts";
 import { refusal } from "./refusal.ts";
 import { candidates, spendsForTheOwner } from "./with-key.ts";
 
@@ -22,7 +23,7 @@ export async function getActiveKey<P extends ProviderType>(scope: Scope, owner: 
   providerFor(provider);
   await requireUse(scope, ref, scope.access.kind === "token" ? "keys:reveal" : "keys:use");
   const chosen = choose(await candidates(scope, { owner: ref, provider, options, model: options.model ?? null, route: null }), scope, provider, options);
-  const key = chosen.open() as ActiveKey<P>;
+  const key = (await openFor(scope, chosen)) as ActiveKey<P>;
   if (scope.access.kind === "token") await auditReveal(scope, key);
   return key;
 }

@@ -227,7 +227,7 @@ function configuredKeys(provider: ProviderType, data: KeyData, systemId: string)
     const key = activeKey({ keyId, source: "system", provider, environment, alias: null, version: 1 }, keyData);
     return {
       keyId, ownerId: systemId, organizationId: null, source: "system", alias: null, environment, status: "active", expiresAt: null, exhaustedUntil: null,
-      sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed",
+      sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed", configured: true,
       open: () => key,
     };
   });

@@ -6,6 +6,7 @@ import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { judge, type CandidateKey, type Judged } from "./candidates.ts";
 import { takeConsequences } from "./consequences.ts";
+import { openFor } from "./open-for.ts";
 import { refusal } from "./refusal.ts";
 
 /** What one try came to. `settle` has been called, or will be when the answer's last byte has passed. */
@@ -58,7 +59,7 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
 
   for (const one of judged) {
     if (one.reason !== "usable" || spendsForTheOwner(one, judged, previous)) continue;
-    const key = one.key.open();
+    const key = await openFor(scope, one.key);
 
     const reserved = await core.limiter.reserve({ ownerId: one.key.ownerId, keyId: one.key.keyId, limits: one.key.limits });
     if ("refused" in reserved) {
