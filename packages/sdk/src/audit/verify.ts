@@ -206,9 +206,9 @@ export async function* linksOf({ database }: Pick<Core, "database">, ownerIds: r
   for (;;) {
     const rows = await database.inTenant({ owners: ownerIds }, async (trx) => {
       const found = await sql<StoredLink>`
-        select event_id, owner_id, seq::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, action, target, details, ip, previous_hash, hash, mac, mac_key_version
-        from byok.audit_events where owner_id = any(${ownerIds}::uuid[]) and (owner_id, seq) > (${place.owner_id}::uuid, ${place.seq}::bigint)
-        order by owner_id, seq limit ${linksAtOnce}`.execute(trx);
+        select event_id, owner_id, e.seq::text, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, actor, action, target, details, ip, previous_hash, hash, mac, mac_key_version
+        from byok.audit_events e where owner_id = any(${ownerIds}::uuid[]) and (owner_id, e.seq) > (${place.owner_id}::uuid, ${place.seq}::bigint)
+        order by owner_id, e.seq limit ${linksAtOnce}`.execute(trx);
       return found.rows;
     });
     for (const row of rows) yield { ...row, at: row.at.replace(/(\.\d{3})000Z$/, "$1Z") };
