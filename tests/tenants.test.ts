@@ -69,6 +69,8 @@ describe("S-34, S-39: one tenant sees nothing of another", () => {
     ["getProviderConfig", (byok, owner) => byok.getProviderConfig(owner, ProviderType.OPENAI)],
     ["withKey", (byok, owner) => byok.withKey(owner, ProviderType.OPENAI, async (key) => key.keyId)],
     ["fetchFor", (byok, owner) => byok.fetchFor(owner, ProviderType.OPENAI)("https://api.openai.com/v1/models")],
+    ["listAuditEvents", (byok, owner) => byok.listAuditEvents(owner)],
+    ["verifyAudit", (byok, owner) => byok.verifyAudit(owner)],
     ["listMembers", (byok, owner) => byok.listMembers("organizationId" in owner ? owner.organizationId : owner.userId)],
     [
       "setMember",

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInputError } from "@stack-2025/byok-crypto";
 import { settingSentences } from "@stack-2025/byok-core/internal";
+import { addAuditCommands } from "./audit.ts";
+import { addBackupCommands } from "./backup.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { exitCodeHelp, exitCodeOf, usageExit } from "./exit-codes.ts";
 import { writeError, writeJson, writeLines, type Io } from "./io.ts";
@@ -57,6 +59,8 @@ function makeProgram(io: Io): Command {
   addTokenCommands(program, io);
   addKeysCommands(program, io);
   addDoctorCommand(program, io);
+  addAuditCommands(program, io);
+  addBackupCommands(program, io);
   program
     .command("settings")
     .description("say what can be set in the environment")

@@ -1,3 +1,5 @@
+export { backupRole, type BackupRole } from "./backup-role.ts";
+export { inspectCatalog, type CatalogFaults } from "./inspect.ts";
 export { addJob, type AddJobOptions } from "./add-job.ts";
 export {
   connectDatabase,

@@ -11,6 +11,9 @@ export { actions, requireOwner, roleTable, scopeTable, tokenScopes, type Action,
 export { authenticate, createServiceToken, listServiceTokens, revokeServiceToken, tokenIdOf, type CreateServiceToken, type NewServiceToken, type ServiceTokenRecord } from "./access/service-token.ts";
 export { createToken, listTokens, revokeToken } from "./access/token-verbs.ts";
 export { exportAnchor, readAnchors, type Anchors, type AuditAnchor } from "./audit/anchor.ts";
+export { eventsSince, positionNow, type FollowedEvent } from "./audit/follow.ts";
+export { afterRestore, type Restored } from "./custody/after-restore.ts";
+export { checkStored, type StoredFault, type StoredReport } from "./custody/check-stored.ts";
 export { inWords, verifyTrails, type TrailFault, type TrailReport } from "./audit/verify.ts";
 export { revealNext } from "./access/reveal-next.ts";
 export { callProvider, type DoorAnswer, type DoorRequest } from "./use/door.ts";

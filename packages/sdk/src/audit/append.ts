@@ -1,4 +1,5 @@
-import type { TenantTransaction } from "@stack-2025/byok-db";
+import type { Insertable } from "kysely";
+import type { TenantTables, TenantTransaction } from "@stack-2025/byok-db";
 import type { Core } from "../core.ts";
 import { newId } from "../ids.ts";
 import { genesisBytes, genesisHash, hashOf, linkBytes } from "./chain.ts";
@@ -34,7 +35,7 @@ export async function appendAll(
   const head = await lockedHead(trx, core, ownerId);
   let seq = BigInt(head.seq);
   let last = { hash: head.hash, mac: head.mac };
-  const rows = [];
+  const rows: Insertable<TenantTables["audit_events"]>[] = [];
   for (const entry of entries) {
     seq += 1n;
     const at = core.clock.now();
