@@ -17,7 +17,7 @@ const forVitest = args.filter((arg) => arg !== "--with-checks");
 const steps: Counts[] = [];
 if (needsBuild(forVitest)) steps.push(await build());
 steps.push(await vitest(forVitest));
-if (withChecks) for (const check of checks) steps.push(asCount(await runCheck(check, root)));
+if (withChecks) steps.push(...(await Promise.all(checks.map((check) => runCheck(check, root)))).map(asCount));
 
 const total = sum(steps);
 process.stdout.write(`${inWords(total)}\n`);

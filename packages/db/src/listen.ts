@@ -62,6 +62,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       ours.on("error", () => lost(ours));
       ours.on("end", () => lost(ours));
       await ours.query(`listen ${identifier(options.channel)}`);
+      // Listening is no work: it does not keep a program alive that has nothing else to do. (pg has it, its types do not.)
+      (ours as unknown as { unref(): void }).unref();
       failures = 0;
       if (held === ours && !closed) options.onState(true);
     } catch {

@@ -284,14 +284,15 @@ describe("S-38: a transaction ends whole, and leaves nothing behind", () => {
     };
     for (let batch = 0; batch < 100; batch += 1) {
       // Killed from outside too, at whatever they are doing.
-      if (batch % 10 === 9) void admin.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'byok small pool'");
-      await Promise.all(Array.from({ length: 10 }, one));
+      const killing = batch % 10 === 9 ? [admin.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'byok small pool'")] : [];
+      await Promise.all([...killing, ...Array.from({ length: 10 }, one)]);
     }
     expect(foreign).toEqual([]);
     expect(outcomes.seen).toBeGreaterThan(500);
     expect(outcomes.thrown).toBeGreaterThan(100);
     expect(outcomes.away).toBeGreaterThan(20);
-    // No connection was lost to the pool: it still serves both at once.
+    // No connection was lost to the pool: it still serves both at once. (One that was killed as it lay idle is found out first.)
+    await Promise.allSettled(Array.from({ length: 10 }, one));
     const both = await Promise.all(tenants.slice(0, 2).map((tenant) => small.inTenant({ owners: [tenant] }, (trx) => trx.selectFrom("limit_counters").select("owner_id").execute())));
     expect(both.flat()).toEqual(tenants.slice(0, 2).map((owner_id) => ({ owner_id })));
   });

@@ -3,6 +3,8 @@ export { failure } from "./failure.ts";
 export type { Failure, VendorAnswer, Verdict } from "./failure.ts";
 export { hintOf } from "./hint.ts";
 export type { KeyData, KeyMetadata, ProviderConfig, ServiceAccount } from "./key-data.ts";
+export { priceBookVersion, priceOf, priceOverrideSchema } from "./price-book.ts";
+export type { Price, PriceOptions, PriceOverride } from "./price-book.ts";
 export { defineProvider } from "./provider.ts";
 export type {
   Ask,
@@ -11,9 +13,11 @@ export type {
   MeteredCall,
   ProbeOutcome,
   Provider,
+  Question,
   Refusal,
   Route,
   RouteClass,
+  TokenOutcome,
   VendorRequest,
 } from "./provider.ts";
 export { ProviderType, providerTypes } from "./provider-type.ts";

@@ -49,11 +49,27 @@ export interface Meter {
   stream(call: MeteredCall): StreamMeter;
 }
 
+/** A question of ours to the vendor: complete, its credential in place. */
+export interface Question {
+  method: "GET" | "POST";
+  path: string;
+  /**
+   * Only where the address stands in the key data and was found to lie on the operator's own base URL: the path is then
+   * whole, and nothing is put before it.
+   */
+  origin?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 /**
- * Asks the vendor something during a probe: 10 s in all, 64 KiB of answer. The request is complete, its credential in
- * place; the path's origin is `origin(keyData, path)` or the operator's. Rejects with ProviderUnavailableError.
+ * Asks the vendor something: 10 s in all, 64 KiB of answer. Where the question names no origin, the path's is
+ * `origin(keyData, path)` or the operator's. Rejects with ProviderUnavailableError.
  */
-export type Ask = (request: { method: "GET" | "POST"; path: string; headers?: Record<string, string>; body?: string }) => Promise<VendorAnswer>;
+export type Ask = (question: Question) => Promise<VendorAnswer>;
+
+/** What a stored key was exchanged for: a secret of its own, good until a moment. */
+export type TokenOutcome = { outcome: "token"; token: string; expiresAt: Date } | { outcome: "refused"; failure: Failure };
 
 /** A probe says `invalid` only where it is certain: doubt is resolved by a second question, or reported as it came. */
 export type ProbeOutcome =
@@ -84,8 +100,12 @@ export interface Provider<P extends ProviderType = ProviderType> {
   /** Its schema gives the type of `keyData`, the check, the form and the document. */
   readonly credentials: z.ZodType<KeyData<P>>;
 
-  /** Trims and checks pasted key data. @throws KeyValidationError naming the field, never its value. */
-  parse(keyData: unknown): KeyData<P>;
+  /**
+   * Trims and checks pasted key data. `baseUrl`: an operator's override; an address in key data may lie on it.
+   *
+   * @throws KeyValidationError naming the field, never its value
+   */
+  parse(keyData: unknown, baseUrl?: string): KeyData<P>;
   /** The principal secret: API key, auth token, key secret. */
   principal(keyData: KeyData<P>): string;
   /** Every secret value in it, for scrubbing. */
@@ -104,8 +124,18 @@ export interface Provider<P extends ProviderType = ProviderType> {
   readonly credentialParameters: readonly string[];
   /** The byok token where the vendor's SDK puts its key; null where there is none there. */
   presentedToken(request: VendorRequest): string | null;
-  /** Puts the key in: sets headers, and rewrites the path where the account stands in it. The request is already stripped. */
-  authorize(request: VendorRequest, keyData: KeyData<P>): VendorRequest;
+  /**
+   * Where requests do not carry the stored secret itself but a token that it is exchanged for (a service account): makes
+   * one. null: this key goes into its requests as it is. Absent: so does every key of this vendor. Who calls keeps the
+   * token with the key's version, scrubs it like a secret, and makes a new one a minute before `expiresAt`, or at once
+   * where a call with it was answered 401.
+   */
+  accessToken?(keyData: KeyData<P>, ask: Ask, now: Date, baseUrl?: string): Promise<TokenOutcome> | null;
+  /**
+   * Puts the key in, or the token that it was exchanged for: sets headers, and rewrites the path where the account stands
+   * in it. The request is already stripped. Without the token that a key needs, the credential is left as it is.
+   */
+  authorize(request: VendorRequest, keyData: KeyData<P>, accessToken?: string): VendorRequest;
 
   /** The route of a call; null: unknown, which passes on the caller's own key only. `pathname` has no query. */
   route(method: string, pathname: string): Route | null;
@@ -128,7 +158,7 @@ export interface Provider<P extends ProviderType = ProviderType> {
   vendorRequestId(headers: Readonly<Record<string, string>>): string | null;
 
   /** Free and read-only. A scoped key that may not do the probe is alive. */
-  probe(keyData: KeyData<P>, ask: Ask, now: Date): Promise<ProbeOutcome>;
+  probe(keyData: KeyData<P>, ask: Ask, now: Date, baseUrl?: string): Promise<ProbeOutcome>;
   /** Constructor options of the vendor's official SDK, immune to the host's environment. `baseUrl`: an operator's override, without the version segment. */
   config(keyData: KeyData<P>, baseUrl: string | undefined): ProviderConfig<P>;
   refusal(error: BYOKError): Refusal;

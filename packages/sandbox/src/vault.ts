@@ -56,7 +56,7 @@ export class Vault {
   readonly #deleted = new Set<string>();
 
   /** Makes an account and registers its public key. All accounts of a process have one key pair: making one is slow. */
-  makeServiceAccount(options: ServiceAccountOptions, tokenUri: string): ServiceAccountFile {
+  makeServiceAccount(options: ServiceAccountOptions, signInAt: string): ServiceAccountFile {
     const { privateKey, publicKey } = keyPair();
     const projectId = options.projectId ?? "test-project";
     const keyId = randomBytes(20).toString("hex");
@@ -68,9 +68,12 @@ export class Vault {
       private_key_id: keyId,
       private_key: privateKey,
       client_email: email,
-      client_id: BigInt(`0x${keyId.slice(0, 16)}`).toString().padStart(21, "1").slice(0, 21),
+      client_id: BigInt(`0x${keyId.slice(0, 16)}`)
+        .toString()
+        .padStart(21, "1")
+        .slice(0, 21),
       auth_uri: "https://accounts.google.com/o/oauth2/auth",
-      token_uri: tokenUri,
+      token_uri: signInAt,
       auth_provider_x509_cert_url: "https://www.googleapis.com/oauth2/v1/certs",
       client_x509_cert_url: `https://www.googleapis.com/robot/v1/metadata/x509/${encodeURIComponent(email)}`,
       universe_domain: "googleapis.com",
@@ -105,6 +108,11 @@ export class Vault {
   forgetDeleted(): void {
     this.#deleted.clear();
   }
+}
+
+/** Where accounts of the sandbox at `url` sign in. */
+export function tokenUri(url: string): string {
+  return `${url}/vertex/token`;
 }
 
 let made: { privateKey: string; publicKey: KeyObject } | undefined;

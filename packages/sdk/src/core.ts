@@ -8,6 +8,7 @@ import type { Openings } from "./audit/openings.ts";
 import type { Refusals } from "./audit/refusals.ts";
 import type { Resolver } from "./use/resolve.ts";
 import type { Limiter } from "./limits/limiter.ts";
+import type { AccessTokens } from "./use/access-tokens.ts";
 import type { Parked } from "./use/parked.ts";
 import type { Transport } from "./use/transport.ts";
 import type { Ledger } from "./usage/ledger.ts";
@@ -22,6 +23,7 @@ export interface Core {
   readonly openings: Openings;
   readonly refusals: Refusals;
   readonly transport: Transport;
+  readonly accessTokens: AccessTokens;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -17,6 +17,7 @@ import { rememberingOwnerRef } from "./owners.ts";
 import { silentLogger } from "./silent-logger.ts";
 import type { Access, Scope } from "./scope.ts";
 import { createLedger } from "./usage/ledger.ts";
+import { AccessTokens } from "./use/access-tokens.ts";
 import { ChangeFeed } from "./use/changes.ts";
 import { Parked } from "./use/parked.ts";
 import { Resolver } from "./use/resolve.ts";
@@ -214,10 +215,11 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   await database.open({ autoMigrate: options.autoMigrate ?? true });
   const keyring = await openKeyring(database, options.encryptionKey, options.previousEncryptionKeys ?? []);
   const cache = options.cache === false ? (false as const) : { ttlMs: options.cache?.ttlMs ?? defaultTtlMs, max: options.cache?.max ?? defaultOwners };
-  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {} });
+  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {}, baseUrl: (provider) => options.providers?.[provider]?.baseUrl });
   const ledger = createLedger({ database, clock, logger });
   const limiter = createLimiter({ database, clock, logger });
   const transport = createTransport();
+  const accessTokens = new AccessTokens();
   const feed = new ChangeFeed(database, (ownerId) => resolver.drop(ownerId), logger);
   await feed.start();
 
@@ -225,6 +227,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   const parts: Omit<Core, "openings" | "refusals"> = {
     database, keyring, resolver, limiter, ledger, transport, clock, logger,
     parked: new Parked(),
+    accessTokens,
     ownerRef: rememberingOwnerRef(database.installation.id),
     baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
     background(promise) {
@@ -246,6 +249,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
       await Promise.all(work);
       await transport.close();
       resolver.clear();
+      accessTokens.clear();
       keyring.close();
     },
   };

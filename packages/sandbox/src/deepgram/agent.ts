@@ -18,7 +18,11 @@ class AgentSession implements Session {
   readonly headers: Readonly<Record<string, string>>;
   readonly protocol?: string;
   readonly failure: SocketEvent = {
-    data: JSON.stringify({ type: "Error", description: "We failed to reach the think provider with the credentials supplied.", code: "FAILED_TO_THINK" }),
+    data: JSON.stringify({
+      type: "Error",
+      description: "We failed to reach the think provider with the credentials supplied.",
+      code: "FAILED_TO_THINK",
+    }),
     close: { code: 1011, reason: "" },
   };
   readonly #call: Call;
@@ -71,7 +75,8 @@ class AgentSession implements Session {
     const provider = isObject(think["provider"]) ? think["provider"] : {};
     const input = isObject(settings["audio"]) && isObject(settings["audio"]["input"]) ? settings["audio"]["input"] : {};
     this.#model = textIn(provider, "model") || "gpt-4o-mini";
-    if (typeof input["sample_rate"] === "number") this.#perSecond = input["sample_rate"] * (input["encoding"] === "linear16" ? 2 : 1);
+    if (typeof input["sample_rate"] === "number")
+      this.#perSecond = input["sample_rate"] * (input["encoding"] === "linear16" ? 2 : 1);
     const greeting = textIn(agent, "greeting");
     return [{ ...said({ type: "SettingsApplied" }), model: this.#model }, ...(greeting === "" ? [] : spoken(greeting))];
   }
@@ -89,7 +94,11 @@ class AgentSession implements Session {
   }
 
   #answer(heard: string, before: SocketEvent[]): SocketEvent[] {
-    const { text } = speak(this.#model ?? "", { system: [], turns: [heard], lastUser: heard }, { maxTokens: null, thinks: false });
+    const { text } = speak(
+      this.#model ?? "",
+      { system: [], turns: [heard], lastUser: heard },
+      { maxTokens: null, thinks: false },
+    );
     return [...before, said({ type: "ConversationText", role: "user", content: heard }), ...spoken(text)];
   }
 }

@@ -13,7 +13,13 @@ export function told(call: Call, body: unknown, status = 200): PlainAnswer {
 }
 
 /** A refused handshake has nothing but headers: the body is in one of them, too. */
-export function refusal(call: Call, status: number, code: string, message: string, headers: Record<string, string> = {}): PlainAnswer {
+export function refusal(
+  call: Call,
+  status: number,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): PlainAnswer {
   const body = { err_code: code, err_msg: message, request_id: call.requestId };
   if (call.headers["upgrade"] === undefined) return json(status, { ...vendorHeaders(call), ...headers }, body);
   return { status, headers: { ...vendorHeaders(call), ...headers, "dg-error": JSON.stringify(body) }, body: "" };
@@ -52,19 +58,35 @@ export function isManaging(path: string): boolean {
 export const refusals: Refusals = {
   badKey,
   noQuota: (call) =>
-    call.paid ? refusal(call, 402, "ASR_PAYMENT_REQUIRED", "Project does not have enough credits for an ASR request and does not have an overage agreement.") : null,
+    call.paid
+      ? refusal(
+          call,
+          402,
+          "ASR_PAYMENT_REQUIRED",
+          "Project does not have enough credits for an ASR request and does not have an overage agreement.",
+        )
+      : null,
   rateLimited: (call) => refusal(call, 429, "TOO_MANY_REQUESTS", "Too many requests. Please try again later"),
   serverError,
   scoped: (call) => (isManaging(call.path) ? notPermitted(call) : null),
   echoKey: (call) => {
     const key = call.credential.presented ?? call.credential.key;
-    const answer = json(401, vendorHeaders(call), { err_code: "INVALID_AUTH", err_msg: `Invalid credentials: ${key}`, request_id: call.requestId });
+    const answer = json(401, vendorHeaders(call), {
+      err_code: "INVALID_AUTH",
+      err_msg: `Invalid credentials: ${key}`,
+      request_id: call.requestId,
+    });
     return echoing(answer, key);
   },
 };
 
 function serverError(call: Call, status: number): PlainAnswer {
-  if (status === 502) return { status, headers: { "content-type": "text/html", ...vendorHeaders(call) }, body: "<html><head><title>502 Bad Gateway</title></head></html>" };
+  if (status === 502)
+    return {
+      status,
+      headers: { "content-type": "text/html", ...vendorHeaders(call) },
+      body: "<html><head><title>502 Bad Gateway</title></head></html>",
+    };
   if (status === 503) return refusal(call, 503, "SERVICE_UNAVAILABLE", "The service is temporarily unavailable.");
   return refusal(call, status, "INTERNAL_SERVER_ERROR", "Internal Server Error");
 }

@@ -54,7 +54,9 @@ export function readProject(call: Call): Answer {
 
 export function listBalances(call: Call): Answer {
   const amount = call.fault.kind === "no_quota" ? 0 : 187.42;
-  return told(call, { balances: [{ balance_id: uuidOf(`balance ${call.shelf.account}`), amount, units: "USD", purchase_order_id: "sandbox" }] });
+  return told(call, {
+    balances: [{ balance_id: uuidOf(`balance ${call.shelf.account}`), amount, units: "USD", purchase_order_id: "sandbox" }],
+  });
 }
 
 export function listKeys(call: Call): Answer {
@@ -68,20 +70,46 @@ export function readKey(call: Call): Answer {
 
 export function createKey(call: Call): Answer {
   const body = jsonBody(call);
-  if (body === null) return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: EOF while parsing a value at line 1 column 0");
+  if (body === null)
+    return modernRefusal(
+      call,
+      400,
+      "INVALID_JSON",
+      "Invalid JSON submitted.",
+      "Json deserialize error: EOF while parsing a value at line 1 column 0",
+    );
   const { scopes, tags, time_to_live_in_seconds: ttl } = body;
-  if (textIn(body, "comment") === "") return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `comment`");
-  if (!Array.isArray(scopes)) return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `scopes`");
+  if (textIn(body, "comment") === "")
+    return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `comment`");
+  if (!Array.isArray(scopes))
+    return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `scopes`");
   const lasting = typeof ttl === "number" ? new Date(call.at.getTime() + ttl * 1000).toISOString() : null;
   const expires = textIn(body, "expiration_date") || lasting;
   const key = call.vault.issue("", {
-    purpose: "key", key: "", aliases: [], account: call.shelf.account, expiresAt: expires === null ? never : new Date(expires),
+    purpose: "key",
+    key: "",
+    aliases: [],
+    account: call.shelf.account,
+    expiresAt: expires === null ? never : new Date(expires),
   });
   allKeys(call); // The one that asks comes before the one that it makes.
-  const apiKey: ApiKey = { id: keyIdOf(key), key, comment: textIn(body, "comment"), scopes: texts(scopes), tags: texts(tags), created: call.at, expires };
+  const apiKey: ApiKey = {
+    id: keyIdOf(key),
+    key,
+    comment: textIn(body, "comment"),
+    scopes: texts(scopes),
+    tags: texts(tags),
+    created: call.at,
+    expires,
+  };
   apiKeys.of(call.shelf).set(apiKey.id, apiKey);
   return told(call, {
-    api_key_id: apiKey.id, key, comment: apiKey.comment, scopes: apiKey.scopes, tags: apiKey.tags, ...(expires !== null && { expiration_date: expires }),
+    api_key_id: apiKey.id,
+    key,
+    comment: apiKey.comment,
+    scopes: apiKey.scopes,
+    tags: apiKey.tags,
+    ...(expires !== null && { expiration_date: expires }),
   });
 }
 
@@ -102,7 +130,16 @@ function allKeys(call: Call): ApiKey[] {
   const { key } = call.credential;
   const id = keyIdOf(key);
   const drawer = apiKeys.of(call.shelf);
-  if (!drawer.has(id)) drawer.set(id, { id, key, comment: "byok", scopes: ["owner"], tags: [], created: new Date("2026-01-05T08:00:00Z"), expires: null });
+  if (!drawer.has(id))
+    drawer.set(id, {
+      id,
+      key,
+      comment: "byok",
+      scopes: ["owner"],
+      tags: [],
+      created: new Date("2026-01-05T08:00:00Z"),
+      expires: null,
+    });
   return [...drawer.values()];
 }
 
@@ -110,8 +147,12 @@ function listed(call: Call, apiKey: ApiKey): object {
   return {
     member: { member_id: uuidOf(`member ${call.shelf.account}`), email: "owner@example.com" },
     api_key: {
-      api_key_id: apiKey.id, comment: apiKey.comment, scopes: apiKey.scopes, created: apiKey.created.toISOString(),
-      ...(apiKey.tags.length > 0 && { tags: apiKey.tags }), ...(apiKey.expires !== null && { expiration_date: apiKey.expires }),
+      api_key_id: apiKey.id,
+      comment: apiKey.comment,
+      scopes: apiKey.scopes,
+      created: apiKey.created.toISOString(),
+      ...(apiKey.tags.length > 0 && { tags: apiKey.tags }),
+      ...(apiKey.expires !== null && { expiration_date: apiKey.expires }),
     },
   };
 }

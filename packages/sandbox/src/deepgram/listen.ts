@@ -17,18 +17,36 @@ export function listen(call: Call): Answer {
   const byAddress = (call.headers["content-type"] ?? "").includes("json");
   const body = byAddress ? jsonBody(call) : null;
   if (byAddress && (body === null || textIn(body, "url") === "")) {
-    return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `url` at line 1 column 2");
+    return modernRefusal(
+      call,
+      400,
+      "INVALID_JSON",
+      "Invalid JSON submitted.",
+      "Json deserialize error: missing field `url` at line 1 column 2",
+    );
   }
-  if (!byAddress && call.body.length === 0) return refusal(call, 400, "Bad Request", "Bad Request: failed to process audio: corrupt or unsupported data");
+  if (!byAddress && call.body.length === 0)
+    return refusal(call, 400, "Bad Request", "Bad Request: failed to process audio: corrupt or unsupported data");
   const duration = byAddress ? secondsElsewhere : durationOf(call.body.length, bytesPerSecond);
   const channels = call.query.get("multichannel") === "true" ? 2 : 1;
   noteUse(call, "listen", { seconds: duration * channels });
   if (call.query.has("callback")) return { ...told(call, { request_id: call.requestId }), model };
-  const alternative = { transcript: transcript.join(" "), confidence: 0.9991, words: transcript.map((_word, at) => wordAt(at, at * 0.3)) };
+  const alternative = {
+    transcript: transcript.join(" "),
+    confidence: 0.9991,
+    words: transcript.map((_word, at) => wordAt(at, at * 0.3)),
+  };
   const uuid = uuidOf(model);
   const metadata = {
-    transaction_key: "deprecated", request_id: call.requestId, sha256: createHash("sha256").update(call.body).digest("hex"), created: call.at.toISOString(),
-    duration, channels, models: [uuid], model_info: { [uuid]: modelInfo(model) }, ...(call.query.has("tag") && { tags: call.query.getAll("tag") }),
+    transaction_key: "deprecated",
+    request_id: call.requestId,
+    sha256: createHash("sha256").update(call.body).digest("hex"),
+    created: call.at.toISOString(),
+    duration,
+    channels,
+    models: [uuid],
+    model_info: { [uuid]: modelInfo(model) },
+    ...(call.query.has("tag") && { tags: call.query.getAll("tag") }),
   };
   const results = { channels: Array.from({ length: channels }, () => ({ alternatives: [alternative] })) };
   return { ...told(call, { metadata, results }), model, usage: { ...noTokens, audioSeconds: duration } };

@@ -44,7 +44,13 @@ class ListenSession implements Session {
     if (protocol !== undefined) this.protocol = protocol;
     const description = "The server encountered an unexpected error.";
     this.failure = {
-      data: JSON.stringify({ type: "Error", variant: "INTERNAL_SERVER_ERROR", description, message: description, request_id: call.requestId }),
+      data: JSON.stringify({
+        type: "Error",
+        variant: "INTERNAL_SERVER_ERROR",
+        description,
+        message: description,
+        request_id: call.requestId,
+      }),
       close: { code: 1011, reason: "NET-0000" },
     };
   }
@@ -88,8 +94,15 @@ class ListenSession implements Session {
     const channels = Number(this.#call.query.get("channels") ?? 1) || 1;
     this.#use.seconds = duration * channels;
     const metadata = {
-      type: "Metadata", transaction_key: "deprecated", request_id: this.#call.requestId, sha256: this.#hash.digest("hex"), created: this.#call.at.toISOString(),
-      duration, channels, models: [uuidOf(this.model)], model_info: { [uuidOf(this.model)]: modelInfo(this.model) },
+      type: "Metadata",
+      transaction_key: "deprecated",
+      request_id: this.#call.requestId,
+      sha256: this.#hash.digest("hex"),
+      created: this.#call.at.toISOString(),
+      duration,
+      channels,
+      models: [uuidOf(this.model)],
+      model_info: { [uuidOf(this.model)]: modelInfo(this.model) },
     };
     const turn = { kind: "stream", usage: { ...noTokens, audioSeconds: duration } };
     return [...rest, { data: JSON.stringify(metadata), turn, close: { code: 1000, reason: "" } }];
@@ -103,9 +116,18 @@ class ListenSession implements Session {
     this.#results += words.length;
     return {
       data: JSON.stringify({
-        type: "Results", channel_index: [0, 1], duration: bytes === 0 ? 0 : durationOf(bytes, this.#perSecond), start, is_final: true, speech_final: false,
+        type: "Results",
+        channel_index: [0, 1],
+        duration: bytes === 0 ? 0 : durationOf(bytes, this.#perSecond),
+        start,
+        is_final: true,
+        speech_final: false,
         from_finalize: finalized,
-        channel: { alternatives: [{ transcript: words.map((each) => each.word).join(" "), confidence: words.length === 0 ? 0 : 0.9991, words }] },
+        channel: {
+          alternatives: [
+            { transcript: words.map((each) => each.word).join(" "), confidence: words.length === 0 ? 0 : 0.9991, words },
+          ],
+        },
         metadata: { request_id: this.#call.requestId, model_info: modelInfo(this.model), model_uuid: uuidOf(this.model) },
       }),
     };

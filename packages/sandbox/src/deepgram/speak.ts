@@ -15,16 +15,28 @@ export function speakAloud(call: Call): Answer {
   const body = jsonBody(call);
   const text = body === null ? "" : textIn(body, "text");
   const model = call.query.get("model") ?? "aura-asteria-en";
-  if (text === "") return modernRefusal(call, 400, "INVALID_JSON", "Invalid JSON submitted.", "Json deserialize error: missing field `text` at line 1 column 2");
+  if (text === "")
+    return modernRefusal(
+      call,
+      400,
+      "INVALID_JSON",
+      "Invalid JSON submitted.",
+      "Json deserialize error: missing field `text` at line 1 column 2",
+    );
   if (model.includes("does-not-exist")) return noSuchModel(call);
   const characters = countCharacters(text);
-  if (characters > mostCharacters) return refusal(call, 413, "PAYLOAD_TOO_LARGE", `Input text exceeds maximum character limit of ${mostCharacters}.`);
+  if (characters > mostCharacters)
+    return refusal(call, 413, "PAYLOAD_TOO_LARGE", `Input text exceeds maximum character limit of ${mostCharacters}.`);
   noteUse(call, "speak", { characters });
   return {
     status: 200,
     headers: {
-      "content-type": call.query.get("encoding") === "linear16" ? "audio/wav" : "audio/mpeg", ...vendorHeaders(call), "dg-project-id": projectOf(call), "dg-model-name": model,
-      "dg-model-uuid": uuidOf(model), "dg-char-count": String(characters),
+      "content-type": call.query.get("encoding") === "linear16" ? "audio/wav" : "audio/mpeg",
+      ...vendorHeaders(call),
+      "dg-project-id": projectOf(call),
+      "dg-model-name": model,
+      "dg-model-uuid": uuidOf(model),
+      "dg-char-count": String(characters),
     },
     model,
     headerUsage: { ...noTokens, characters },

@@ -15,7 +15,13 @@ export function grant(call: Call): Answer {
   }
   const expiresAt = new Date(call.at.getTime() + asked * 1000);
   const head = `${part({ alg: "HS256", typ: "JWT" })}.${part({ exp: Math.floor(expiresAt.getTime() / 1000), ag_id: keyIdOf(call.credential.key) })}.`;
-  const token = call.vault.issue(head, { purpose: "grant", key: call.credential.key, aliases: [], account: call.shelf.account, expiresAt });
+  const token = call.vault.issue(head, {
+    purpose: "grant",
+    key: call.credential.key,
+    aliases: [],
+    account: call.shelf.account,
+    expiresAt,
+  });
   return told(call, { access_token: token, expires_in: asked });
 }
 

@@ -18,12 +18,24 @@ export function modelInfo(model: string): { name: string; version: string; arch:
 
 export function listModels(call: Call): Answer {
   const stt = listening.map((name) => ({
-    name: "general", canonical_name: name, architecture: name, languages: ["en", "en-us"], version: "2025-07-31.0", uuid: uuidOf(name), batch: true, streaming: true,
+    name: "general",
+    canonical_name: name,
+    architecture: name,
+    languages: ["en", "en-us"],
+    version: "2025-07-31.0",
+    uuid: uuidOf(name),
+    batch: true,
+    streaming: true,
     formatted_output: true,
   }));
   const tts = speaking.map((name) => ({
-    name: name.split("-").at(-2), canonical_name: name, architecture: name.startsWith("aura-2") ? "aura-2" : "aura", languages: ["en", "en-US"], version: "2025-04-07.0",
-    uuid: uuidOf(name), metadata: { accent: "American", tags: ["feminine"] },
+    name: name.split("-").at(-2),
+    canonical_name: name,
+    architecture: name.startsWith("aura-2") ? "aura-2" : "aura",
+    languages: ["en", "en-US"],
+    version: "2025-04-07.0",
+    uuid: uuidOf(name),
+    metadata: { accent: "American", tags: ["feminine"] },
   }));
   return told(call, { stt, tts });
 }

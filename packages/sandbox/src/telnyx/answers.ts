@@ -18,7 +18,12 @@ export function told(call: Call, data: unknown, status = 200): PlainAnswer {
 export function pageOf(call: Call, items: readonly unknown[]): PlainAnswer {
   const size = Math.max(1, Math.min(250, Number(call.query.get("page[size]") ?? 20) || 20));
   const page = Math.max(1, Math.floor(Number(call.query.get("page[number]") ?? 1) || 1));
-  const meta = { total_pages: Math.max(1, Math.ceil(items.length / size)), total_results: items.length, page_number: page, page_size: size };
+  const meta = {
+    total_pages: Math.max(1, Math.ceil(items.length / size)),
+    total_results: items.length,
+    page_number: page,
+    page_size: size,
+  };
   return json(200, vendorHeaders(call), { data: items.slice((page - 1) * size, page * size), meta });
 }
 
@@ -29,21 +34,43 @@ export interface Mistake {
   readonly source?: { readonly pointer: string } | { readonly parameter: string };
 }
 
-export function refusal(call: Call, status: number, { source, ...mistake }: Mistake, headers: Record<string, string> = {}): PlainAnswer {
+export function refusal(
+  call: Call,
+  status: number,
+  { source, ...mistake }: Mistake,
+  headers: Record<string, string> = {},
+): PlainAnswer {
   const meta = { url: `https://developers.telnyx.com/docs/overview/errors/${mistake.code}` };
-  return json(status, { ...vendorHeaders(call), ...headers }, { errors: [{ ...mistake, meta, ...(source !== undefined && { source }) }] });
+  return json(
+    status,
+    { ...vendorHeaders(call), ...headers },
+    { errors: [{ ...mistake, meta, ...(source !== undefined && { source }) }] },
+  );
 }
 
 export function missing(call: Call, name: string): PlainAnswer {
-  return refusal(call, 422, { code: "10004", title: "Missing required parameter", detail: "A required parameter was missing.", source: { pointer: `/${name}` } });
+  return refusal(call, 422, {
+    code: "10004",
+    title: "Missing required parameter",
+    detail: "A required parameter was missing.",
+    source: { pointer: `/${name}` },
+  });
 }
 
 export function notFound(call: Call): PlainAnswer {
-  return refusal(call, 404, { code: "10005", title: "Resource not found", detail: "The requested resource or URL could not be found." });
+  return refusal(call, 404, {
+    code: "10005",
+    title: "Resource not found",
+    detail: "The requested resource or URL could not be found.",
+  });
 }
 
 export function methodNotAllowed(call: Call): PlainAnswer {
-  return refusal(call, 405, { code: "10018", title: "Method not allowed", detail: "The requested method is not allowed on this resource." });
+  return refusal(call, 405, {
+    code: "10018",
+    title: "Method not allowed",
+    detail: "The requested method is not allowed on this resource.",
+  });
 }
 
 export function tooLarge(call: Call): PlainAnswer {
@@ -53,28 +80,54 @@ export function tooLarge(call: Call): PlainAnswer {
 const unauthenticated = { code: "10009", title: "Authentication failed" };
 
 export function missingKey(call: Call): PlainAnswer {
-  return refusal(call, 401, { ...unauthenticated, detail: "The required authentication headers were either invalid or not included in the request." });
+  return refusal(call, 401, {
+    ...unauthenticated,
+    detail: "The required authentication headers were either invalid or not included in the request.",
+  });
 }
 
-const noFunds: Mistake = { code: "20100", title: "Insufficient Funds", detail: "You have insufficient funds to perform this action." };
+const noFunds: Mistake = {
+  code: "20100",
+  title: "Insufficient Funds",
+  detail: "You have insufficient funds to perform this action.",
+};
 const forbidden: Mistake = {
-  code: "10010", title: "Authorization failed", detail: "You do not have permission to perform the requested action on the specified resource or resources.",
+  code: "10010",
+  title: "Authorization failed",
+  detail: "You do not have permission to perform the requested action on the specified resource or resources.",
 };
 
 export const refusals: Refusals = {
   // The vendor repeats the part of a key before its secret.
-  badKey: (call) => unknownKey(call, call.credential.key.split("_")[0] ?? ""),
+  badKey: (call) => unknownKey(call, idOf(call.credential.key)),
   noQuota: (call) => (call.paid ? refusal(call, 403, noFunds) : null),
   rateLimited: (call, retryAfterS) =>
     json(
-      429, { ...vendorHeaders(call), "x-ratelimit-limit": "200", "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(Math.ceil(retryAfterS)) },
-      { errors: [{ code: "10011", title: "Too many requests", detail: "You have exceeded the maximum number of allowed requests." }] },
+      429,
+      {
+        ...vendorHeaders(call),
+        "x-ratelimit-limit": "200",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(Math.ceil(retryAfterS)),
+      },
+      {
+        errors: [
+          { code: "10011", title: "Too many requests", detail: "You have exceeded the maximum number of allowed requests." },
+        ],
+      },
     ),
   serverError: (call, status) =>
-    status === 502 ? badGatewayPage() : refusal(call, status, { code: "10007", title: "Unexpected error", detail: "An unexpected error occured." }),
+    status === 502
+      ? badGatewayPage()
+      : refusal(call, status, { code: "10007", title: "Unexpected error", detail: "An unexpected error occured." }),
   scoped: (call) => (call.method === "GET" ? refusal(call, 403, forbidden) : null),
   echoKey: (call) => echoing(unknownKey(call, call.credential.key), call.credential.key),
 };
+
+/** `KEY` and what follows, up to the underscore behind which the secret begins. */
+function idOf(key: string): string {
+  return key.includes("_") ? (key.split("_")[0] ?? "") : key.slice(0, 19);
+}
 
 function unknownKey(call: Call, shown: string): PlainAnswer {
   return refusal(call, 401, { ...unauthenticated, detail: `No key found matching the ID '${shown}' with the provided secret.` });

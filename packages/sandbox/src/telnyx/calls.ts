@@ -24,17 +24,29 @@ export const phoneCalls = new Drawer<PhoneCall>();
 
 export function dial(call: Call): Answer {
   const body = jsonBody(call);
-  if (body === null) return refusal(call, 400, { code: "10015", title: "Bad Request", detail: "The request body is no JSON object." });
+  if (body === null)
+    return refusal(call, 400, { code: "10015", title: "Bad Request", detail: "The request body is no JSON object." });
   const to = Array.isArray(body["to"]) ? body["to"].find((each) => typeof each === "string") : body["to"];
   if (typeof to !== "string" || to === "") return missing(call, "to");
   if (textIn(body, "from") === "") return missing(call, "from");
   if (textIn(body, "connection_id") === "") return missing(call, "connection_id");
   if (!to.startsWith("sip:") && !isAddress(to)) {
-    return refusal(call, 422, { code: "10016", title: "Phone number must be in +E.164 format", detail: "The 'to' parameter must be in +E.164 format.", source: { pointer: "/to" } });
+    return refusal(call, 422, {
+      code: "10016",
+      title: "Phone number must be in +E.164 format",
+      detail: "The 'to' parameter must be in +E.164 format.",
+      source: { pointer: "/to" },
+    });
   }
   const phoneCall: PhoneCall = {
-    controlId: `v3:sandbox${String(call.sequence).padStart(6, "0")}`, legId: uuidOf(`leg ${call.sequence}`), sessionId: uuidOf(`session ${call.sequence}`),
-    connectionId: textIn(body, "connection_id"), to, from: textIn(body, "from"), clientState: textIn(body, "client_state") || null, at: call.at,
+    controlId: `v3:sandbox${String(call.sequence).padStart(6, "0")}`,
+    legId: uuidOf(`leg ${call.sequence}`),
+    sessionId: uuidOf(`session ${call.sequence}`),
+    connectionId: textIn(body, "connection_id"),
+    to,
+    from: textIn(body, "from"),
+    clientState: textIn(body, "client_state") || null,
+    at: call.at,
   };
   phoneCalls.of(call.shelf).set(phoneCall.controlId, phoneCall);
   return told(call, { ...idsOf(phoneCall), is_alive: true, record_type: "call" });
@@ -56,17 +68,43 @@ export function command(call: Call): Answer {
 export function callRecord(type: string, phoneCall: PhoneCall): Readonly<Record<string, unknown>> {
   const cost = decimal((billedSeconds / 60) * rate, 4).padEnd(6, "0");
   return {
-    record_type: type, id: phoneCall.legId, call_control_id: phoneCall.controlId, call_leg_id: phoneCall.legId, call_session_id: phoneCall.sessionId,
-    connection_id: phoneCall.connectionId, client_state: phoneCall.clientState, direction: "outbound", cli: phoneCall.from, cld: phoneCall.to, status: "success",
-    call_sec: lastsSeconds, billed_sec: billedSeconds, billed_duration_secs: billedSeconds, rate: decimal(rate, 4).padEnd(6, "0"), cost, total_cost: cost, currency: "USD",
-    cost_parts: [{ call_part: "sip-trunking", billed_duration_secs: billedSeconds, rate: decimal(rate, 4).padEnd(6, "0"), cost, currency: "USD" }],
-    started_at: phoneCall.at.toISOString(), finished_at: endOf(phoneCall),
+    record_type: type,
+    id: phoneCall.legId,
+    call_control_id: phoneCall.controlId,
+    call_leg_id: phoneCall.legId,
+    call_session_id: phoneCall.sessionId,
+    connection_id: phoneCall.connectionId,
+    client_state: phoneCall.clientState,
+    direction: "outbound",
+    cli: phoneCall.from,
+    cld: phoneCall.to,
+    status: "success",
+    call_sec: lastsSeconds,
+    billed_sec: billedSeconds,
+    billed_duration_secs: billedSeconds,
+    rate: decimal(rate, 4).padEnd(6, "0"),
+    cost,
+    total_cost: cost,
+    currency: "USD",
+    cost_parts: [
+      {
+        call_part: "sip-trunking",
+        billed_duration_secs: billedSeconds,
+        rate: decimal(rate, 4).padEnd(6, "0"),
+        cost,
+        currency: "USD",
+      },
+    ],
+    started_at: phoneCall.at.toISOString(),
+    finished_at: endOf(phoneCall),
   };
 }
 
 function idsOf(phoneCall: PhoneCall): object {
   return {
-    call_control_id: phoneCall.controlId, call_leg_id: phoneCall.legId, call_session_id: phoneCall.sessionId,
+    call_control_id: phoneCall.controlId,
+    call_leg_id: phoneCall.legId,
+    call_session_id: phoneCall.sessionId,
     ...(phoneCall.clientState !== null && { client_state: phoneCall.clientState }),
   };
 }

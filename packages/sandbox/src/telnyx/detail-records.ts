@@ -8,7 +8,10 @@ export function listDetailRecords(call: Call): Answer {
   const type = call.query.get("filter[record_type]") ?? "";
   if (type === "") {
     return refusal(call, 400, {
-      code: "10015", title: "Bad Request", detail: "filter[record_type] must be specified.", source: { parameter: "filter[record_type]" },
+      code: "10015",
+      title: "Bad Request",
+      detail: "filter[record_type] must be specified.",
+      source: { parameter: "filter[record_type]" },
     });
   }
   const filters = [...call.query].flatMap(([name, value]) => {
@@ -21,6 +24,7 @@ export function listDetailRecords(call: Call): Answer {
 
 function recordsOf(call: Call, type: string): Readonly<Record<string, unknown>>[] {
   if (type === "messaging") return [...messages.of(call.shelf).values()].map((message) => messageRecord(call, message));
-  if (type === "call-control" || type === "sip-trunking") return [...phoneCalls.of(call.shelf).values()].map((phoneCall) => callRecord(type, phoneCall));
+  if (type === "call-control" || type === "sip-trunking")
+    return [...phoneCalls.of(call.shelf).values()].map((phoneCall) => callRecord(type, phoneCall));
   return [];
 }

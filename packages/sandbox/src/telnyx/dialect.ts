@@ -6,7 +6,13 @@ import { methodNotAllowed, missingKey, notFound, refusals, tooLarge } from "./an
 import { command, dial, readCall } from "./calls.ts";
 import { listDetailRecords } from "./detail-records.ts";
 import { readMessage, sendMessage } from "./messages.ts";
-import { createCredential, createCredentialToken, deleteCredential, listCredentials, readCredential } from "./telephony-credentials.ts";
+import {
+  createCredential,
+  createCredentialToken,
+  deleteCredential,
+  listCredentials,
+  readCredential,
+} from "./telephony-credentials.ts";
 
 export const telnyx: Dialect = {
   credential: bearer,

@@ -26,17 +26,31 @@ export const messages = new Drawer<Message>();
 
 export function sendMessage(call: Call): Answer {
   const body = jsonBody(call);
-  if (body === null) return refusal(call, 400, { code: "10015", title: "Bad Request", detail: "The request body is no JSON object." });
+  if (body === null)
+    return refusal(call, 400, { code: "10015", title: "Bad Request", detail: "The request body is no JSON object." });
   const to = textIn(body, "to");
   const text = textIn(body, "text");
   const media = Array.isArray(body["media_urls"]) ? body["media_urls"] : [];
   if (to === "") return missing(call, "to");
-  if (!isAddress(to)) return refusal(call, 400, { code: "10002", title: "Invalid phone number", detail: `The 'to' number is not a valid phone number.`, source: { pointer: "/to" } });
+  if (!isAddress(to))
+    return refusal(call, 400, {
+      code: "10002",
+      title: "Invalid phone number",
+      detail: `The 'to' number is not a valid phone number.`,
+      source: { pointer: "/to" },
+    });
   if (textIn(body, "from") === "" && textIn(body, "messaging_profile_id") === "") return missing(call, "from");
   if (text === "" && media.length === 0) return missing(call, "text");
   const message: Message = {
-    id: uuidOf(`message ${call.sequence}`), from: textIn(body, "from") || "+15005550006", to, text, media, tags: Array.isArray(body["tags"]) ? body["tags"] : [],
-    webhook: textIn(body, "webhook_url") || null, parts: segmentsOf(text), at: call.at,
+    id: uuidOf(`message ${call.sequence}`),
+    from: textIn(body, "from") || "+15005550006",
+    to,
+    text,
+    media,
+    tags: Array.isArray(body["tags"]) ? body["tags"] : [],
+    webhook: textIn(body, "webhook_url") || null,
+    parts: segmentsOf(text),
+    at: call.at,
   };
   messages.of(call.shelf).set(message.id, message);
   return { ...told(call, describe(call, message, false)), usage: { ...noTokens, segments: message.parts } };
@@ -52,10 +66,29 @@ export function readMessage(call: Call): Answer {
 /** As one of the detail records, which reconcile. */
 export function messageRecord(call: Call, message: Message): Readonly<Record<string, unknown>> {
   return {
-    record_type: "messaging", uuid: message.id, message_type: message.media.length > 0 ? "MMS" : "SMS", direction: "outbound", cli: message.from, cld: message.to,
-    parts: message.parts, status: "delivered", delivery_status: "delivered", cost: costOf(message), rate: decimal(rate, 5), carrier_fee: decimal(message.parts * carrierFee, 5),
-    currency: "USD", country_code: "US", carrier: "EXAMPLE CARRIER", errors: [], on_net: false, tags: message.tags.join(","), profile_id: uuidOf(`profile ${call.shelf.account}`),
-    user_id: uuidOf(`user ${call.shelf.account}`), created_at: message.at.toISOString(), sent_at: secondsAfter(message, 1), completed_at: secondsAfter(message, 3),
+    record_type: "messaging",
+    uuid: message.id,
+    message_type: message.media.length > 0 ? "MMS" : "SMS",
+    direction: "outbound",
+    cli: message.from,
+    cld: message.to,
+    parts: message.parts,
+    status: "delivered",
+    delivery_status: "delivered",
+    cost: costOf(message),
+    rate: decimal(rate, 5),
+    carrier_fee: decimal(message.parts * carrierFee, 5),
+    currency: "USD",
+    country_code: "US",
+    carrier: "EXAMPLE CARRIER",
+    errors: [],
+    on_net: false,
+    tags: message.tags.join(","),
+    profile_id: uuidOf(`profile ${call.shelf.account}`),
+    user_id: uuidOf(`user ${call.shelf.account}`),
+    created_at: message.at.toISOString(),
+    sent_at: secondsAfter(message, 1),
+    completed_at: secondsAfter(message, 3),
   };
 }
 
@@ -76,7 +109,9 @@ function describe(call: Call, message: Message, finalized: boolean): object {
     messaging_profile_id: uuidOf(`profile ${call.shelf.account}`),
     organization_id: organizationOf(call),
     from: { phone_number: message.from, carrier: "TELNYX LLC", line_type: "VoIP" },
-    to: [{ phone_number: message.to, status: finalized ? "delivered" : "queued", carrier: "EXAMPLE CARRIER", line_type: "Wireless" }],
+    to: [
+      { phone_number: message.to, status: finalized ? "delivered" : "queued", carrier: "EXAMPLE CARRIER", line_type: "Wireless" },
+    ],
     text: message.text,
     media: message.media.map((url) => ({ url, content_type: null, size: null, sha256: null })),
     webhook_url: message.webhook,
@@ -85,7 +120,12 @@ function describe(call: Call, message: Message, finalized: boolean): object {
     parts: message.parts,
     tags: message.tags,
     cost: finalized ? inDollars(costOf(message)) : null,
-    ...(finalized && { cost_breakdown: { carrier_fee: inDollars(decimal(message.parts * carrierFee, 5)), rate: inDollars(decimal(message.parts * rate, 5)) } }),
+    ...(finalized && {
+      cost_breakdown: {
+        carrier_fee: inDollars(decimal(message.parts * carrierFee, 5)),
+        rate: inDollars(decimal(message.parts * rate, 5)),
+      },
+    }),
     received_at: message.at.toISOString(),
     sent_at: finalized ? secondsAfter(message, 1) : null,
     completed_at: finalized ? secondsAfter(message, 3) : null,

@@ -10,8 +10,16 @@ export function createCredential(call: Call): Answer {
   const id = uuidOf(`credential ${call.sequence}`);
   const time = call.at.toISOString();
   const credential = {
-    id, record_type: "credential", name: textIn(body, "name"), resource_id: `connection:${textIn(body, "connection_id")}`, sip_username: `gencred${id.slice(0, 8)}`,
-    sip_password: id.replaceAll("-", ""), expired: false, expires_at: textIn(body, "expires_at") || null, created_at: time, updated_at: time,
+    id,
+    record_type: "credential",
+    name: textIn(body, "name"),
+    resource_id: `connection:${textIn(body, "connection_id")}`,
+    sip_username: `gencred${id.slice(0, 8)}`,
+    sip_password: id.replaceAll("-", ""),
+    expired: false,
+    expires_at: textIn(body, "expires_at") || null,
+    created_at: time,
+    updated_at: time,
     user_id: uuidOf(`user ${call.shelf.account}`),
   };
   credentials.of(call.shelf).set(id, credential);
@@ -37,6 +45,12 @@ export function deleteCredential(call: Call): Answer {
 export function createCredentialToken(call: Call): Answer {
   const credential = credentials.of(call.shelf).get(call.params[0] ?? "");
   if (credential === undefined) return notFound(call);
-  const part = Buffer.from(JSON.stringify({ sub: credential.id, exp: Math.floor(call.at.getTime() / 1000) + 86_400 })).toString("base64url");
-  return { status: 201, headers: { "content-type": "text/plain; charset=utf-8", ...vendorHeaders(call) }, body: `eyJhbGciOiJIUzUxMiJ9.${part}.c2FuZGJveA` };
+  const part = Buffer.from(JSON.stringify({ sub: credential.id, exp: Math.floor(call.at.getTime() / 1000) + 86_400 })).toString(
+    "base64url",
+  );
+  return {
+    status: 201,
+    headers: { "content-type": "text/plain; charset=utf-8", ...vendorHeaders(call) },
+    body: `eyJhbGciOiJIUzUxMiJ9.${part}.c2FuZGJveA`,
+  };
 }

@@ -1,5 +1,13 @@
 // Telnyx's own SDK against the sandbox: messages and calls with what they cost afterwards, and which error each fault becomes.
-import Telnyx, { APIConnectionError, AuthenticationError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, UnprocessableEntityError } from "telnyx";
+import Telnyx, {
+  APIConnectionError,
+  AuthenticationError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+} from "telnyx";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../fault.ts";
 import { refusalOf } from "../refusal.fixture.ts";
@@ -27,9 +35,19 @@ describe("messages", () => {
   it("tell their parts when they are sent, and their cost when they are read back", async () => {
     const { data: sent } = await client().messages.send(message);
     expect(sent).toMatchObject({ parts: 1, encoding: "GSM-7", cost: null, to: [{ status: "queued" }] });
-    expect(entry()).toMatchObject({ provider: "telnyx", key, method: "POST", path: "/v2/messages", status: 200, usage: { segments: 1 } });
+    expect(entry()).toMatchObject({
+      provider: "telnyx",
+      key,
+      method: "POST",
+      path: "/v2/messages",
+      status: 200,
+      usage: { segments: 1 },
+    });
     const { data: read } = await client().messages.retrieve(sent?.id ?? "");
-    expect(read).toMatchObject({ cost: { amount: "0.0051", currency: "USD" }, cost_breakdown: { carrier_fee: { amount: "0.00305" }, rate: { amount: "0.00205" } } });
+    expect(read).toMatchObject({
+      cost: { amount: "0.0051", currency: "USD" },
+      cost_breakdown: { carrier_fee: { amount: "0.00305" }, rate: { amount: "0.00205" } },
+    });
     expect(entry()?.usage).toMatchObject({ segments: 1, cost: "0.0051", currency: "USD" });
   });
 
@@ -44,7 +62,10 @@ describe("messages", () => {
     const refused = await refusalOf(client().messages.send({ ...message, to: "" }));
     expect(refused).toBeInstanceOf(UnprocessableEntityError);
     expect(refused).toMatchObject({ error: { errors: [{ code: "10004", source: { pointer: "/to" } }] } });
-    expect(await refusalOf(client().messages.send({ ...message, to: "12345" }))).toMatchObject({ status: 400, error: { errors: [{ code: "10002" }] } });
+    expect(await refusalOf(client().messages.send({ ...message, to: "12345" }))).toMatchObject({
+      status: 400,
+      error: { errors: [{ code: "10002" }] },
+    });
   });
 });
 
@@ -56,20 +77,34 @@ describe("calls", () => {
     expect((await client().calls.actions.hangup(id, {})).data).toEqual({ result: "ok" });
     expect((await client().calls.retrieveStatus(id)).data).toMatchObject({ is_alive: false, call_duration: 78 });
     const records = await allOf(client().detailRecords.list({ filter: { record_type: "call-control" } }));
-    expect(records).toMatchObject([{ call_control_id: id, client_state: "Ynlvaw==", billed_duration_secs: 120, total_cost: "0.0040", cost_parts: [{ call_part: "sip-trunking", rate: "0.0020" }] }]);
+    expect(records).toMatchObject([
+      {
+        call_control_id: id,
+        client_state: "Ynlvaw==",
+        billed_duration_secs: 120,
+        total_cost: "0.0040",
+        cost_parts: [{ call_part: "sip-trunking", rate: "0.0020" }],
+      },
+    ]);
     expect(await refusalOf(client(otherKey).calls.retrieveStatus(id))).toBeInstanceOf(NotFoundError);
   });
 
   it("name what they lack", async () => {
-    expect(await refusalOf(client().calls.dial({ ...call, connection_id: "" }))).toMatchObject({ error: { errors: [{ code: "10004", source: { pointer: "/connection_id" } }] } });
-    expect(await refusalOf(client().calls.dial({ ...call, to: "0123" }))).toMatchObject({ error: { errors: [{ code: "10016" }] } });
+    expect(await refusalOf(client().calls.dial({ ...call, connection_id: "" }))).toMatchObject({
+      error: { errors: [{ code: "10004", source: { pointer: "/connection_id" } }] },
+    });
+    expect(await refusalOf(client().calls.dial({ ...call, to: "0123" }))).toMatchObject({
+      error: { errors: [{ code: "10016" }] },
+    });
   });
 });
 
 describe("the account", () => {
   it("has a balance, an organization, prices, and its records page by page", async () => {
     expect((await client().balance.retrieve()).data).toMatchObject({ available_credit: "400.00", currency: "USD" });
-    expect(await client().get("/whoami")).toMatchObject({ data: { organization_id: expect.any(String) as unknown, record_type: "whoami" } });
+    expect(await client().get("/whoami")).toMatchObject({
+      data: { organization_id: expect.any(String) as unknown, record_type: "whoami" },
+    });
     expect(await allOf(client().pricing.products.retrieve("messaging"))).toMatchObject([{ rate: 0.00205, unit: "part" }]);
     for (const text of ["one", "two", "three"]) await client().post("/messages", { body: { ...message, text, tags: [text] } });
     const records = await allOf(client().detailRecords.list({ filter: { record_type: "messaging" }, "page[size]": 2 } as never));
@@ -120,8 +155,12 @@ describe("faults", () => {
   });
 
   it("words in a key work, and a connection breaks", async () => {
-    expect(await refusalOf(client("KEY0123456789-revoked-00000001_secret").balance.retrieve())).toBeInstanceOf(AuthenticationError);
-    expect(await refusalOf(client("KEY0123456789-reset-0000000001_secret").messages.send(message))).toBeInstanceOf(APIConnectionError);
+    expect(await refusalOf(client("KEY0123456789-revoked-00000001_secret").balance.retrieve())).toBeInstanceOf(
+      AuthenticationError,
+    );
+    expect(await refusalOf(client("KEY0123456789-reset-0000000001_secret").messages.send(message))).toBeInstanceOf(
+      APIConnectionError,
+    );
     expect(await refusalOf(client("sk-test-0000000000000000").balance.retrieve())).toBeInstanceOf(AuthenticationError);
     expect((await fetch(`${base}/balance`)).status).toBe(401);
   });

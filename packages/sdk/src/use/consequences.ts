@@ -36,7 +36,7 @@ async function confirm(scope: Scope, key: CandidateKey): Promise<void> {
   const opened = key.open();
   const provider = providerFor(opened.provider);
   try {
-    const probed = await provider.probe(opened.keyData, askVendor(core, provider, opened.keyData), core.clock.now());
+    const probed = await provider.probe(opened.keyData, askVendor(core, provider, opened.keyData), core.clock.now(), core.baseUrl(provider.type));
     if (probed.outcome === "refused" && probed.failure.verdict === "invalid") {
       await recordOutcome(core, key, { status: "invalid", until: null, reason: probed.failure.reason });
     }
