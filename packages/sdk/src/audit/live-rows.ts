@@ -62,7 +62,7 @@ export class Expected {
       this.#deleted.set(target, seq);
     } else if (action.startsWith("key.")) this.#takeKey(target, action, seq, details);
     else if (action === "token.created") {
-      const scopes = Array.isArray(details["scopes"]) ? JSON.stringify([...(details["scopes"] as string[])].sort()) : null;
+      const scopes = Array.isArray(details["scopes"]) ? JSON.stringify((details["scopes"] as string[]).toSorted()) : null;
       this.#tokens.set(target, { seq, digest: text(details["digest"]), scopes, revokedAt: null });
     } else if (action === "token.revoked") {
       const token = this.#tokens.get(target);
@@ -117,7 +117,7 @@ export class Expected {
       const token = this.#tokens.get(row.token_id);
       if (!token) return [{ seq: this.#ownerDeleted, row: row.token_id, problem: "no event made it" }];
       if (token.digest !== null && token.digest !== tokenDigest(row.hash)) return [{ seq: token.seq, row: row.token_id, problem: "is not the token that this event made" }];
-      if (token.scopes !== null && token.scopes !== JSON.stringify([...row.scopes].sort())) return [{ seq: token.seq, row: row.token_id, problem: "has other scopes than this event gave it" }];
+      if (token.scopes !== null && token.scopes !== JSON.stringify(row.scopes.toSorted())) return [{ seq: token.seq, row: row.token_id, problem: "has other scopes than this event gave it" }];
       if (token.revokedAt !== null && row.revoked_at === null) return [{ seq: token.revokedAt, row: row.token_id, problem: "is in use again after it was revoked" }];
       return [];
     });

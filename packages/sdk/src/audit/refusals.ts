@@ -91,15 +91,9 @@ export class Refusals {
 
   #homeOf({ access }: Pick<Scope, "access">): OwnerRef {
     const { ownerRef } = this.#core;
-    switch (access.kind) {
-      case "user":
-        return ownerRef({ userId: access.userId });
-      case "organization":
-        return ownerRef({ organizationId: access.organizationId });
-      case "token":
-        return ownerRef(access.owner ?? { system: true });
-      case "trusted":
-        throw new Error("trusted code is refused nothing");
-    }
+    if (access.kind === "user") return ownerRef({ userId: access.userId });
+    if (access.kind === "organization") return ownerRef({ organizationId: access.organizationId });
+    // Trusted code is refused nothing; a service-wide token belongs to the operator.
+    return ownerRef((access.kind === "token" ? access.owner : null) ?? { system: true });
   }
 }

@@ -86,7 +86,7 @@ describe("S-86: no event, no change, no reveal", () => {
 
     test.each(operations)("%s fails, and nothing is changed", async (_name, run) => {
       const before = await everything();
-      await expect(run()).rejects.toThrow();
+      await expect(run()).rejects.toThrow("PostgreSQL refused a statement");
       expect(await everything()).toEqual(before);
       expect(calls.made).toBe(0);
       expect(at.sandbox.ledger.entries().length).toBe(0);
@@ -113,7 +113,7 @@ describe("S-86: openings", () => {
       await other.getActiveKey("opened", "openai");
       (await coreOf(at.manager)).resolver.clear();
     }
-    expect((await openings("opened")).sort()).toEqual([`manager key.opened ${key}`, `manager key.opened ${key}`, `user:opened key.opened ${key}`]);
+    expect((await openings("opened")).toSorted()).toEqual([`manager key.opened ${key}`, `manager key.opened ${key}`, `user:opened key.opened ${key}`]);
   });
 
   test("a shared key's are in its organization's trail, one for each member, however many come at once", async () => {
@@ -122,7 +122,7 @@ describe("S-86: openings", () => {
     for (const userId of members) await at.manager.setMember({ organizationId: "team", userId, role: "member" });
     const key = await add({ organizationId: "team" }, { sharedAccess: true });
     await Promise.all(members.flatMap((userId) => [1, 2, 3].map(() => at.manager.as({ userId }).getActiveKey(userId, "openai"))));
-    expect((await openings({ organizationId: "team" })).sort()).toEqual(members.map((userId) => `user:${userId} key.opened ${key}`).sort());
+    expect((await openings({ organizationId: "team" })).toSorted()).toEqual(members.map((userId) => `user:${userId} key.opened ${key}`).toSorted());
     expect(await at.manager.verifyAudit({ organizationId: "team" })).toMatchObject({ ok: true });
   });
 

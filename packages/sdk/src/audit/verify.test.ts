@@ -117,7 +117,7 @@ describe("S-87: a trail that was changed by SQL is found, and the place is named
   test("several owners at fault are all reported", async () => {
     const core = await coreOf(at.manager);
     await withSql(["update byok.audit_events set actor = 'x' where seq = 2"], async () => {
-      expect((await verifyTrails(core, {})).faults.map(({ owner, seq }) => `${owner}#${seq}`).sort()).toEqual(["user:alice#2", "user:bob#2"]);
+      expect((await verifyTrails(core, {})).faults.map(({ owner, seq }) => `${owner}#${seq}`).toSorted()).toEqual(["user:alice#2", "user:bob#2"]);
     });
   });
 

@@ -110,7 +110,7 @@ async function checkOwner(core: CheckCore, ownerId: string, { counts }: StoredRe
         .innerJoin("keys", (join) => join.onRef("keys.owner_id", "=", "key_versions.owner_id").onRef("keys.key_id", "=", "key_versions.key_id"))
         .select(["key_versions.key_id", "key_versions.version", "key_versions.sealed", "key_versions.tenant_key_version", "keys.provider", "keys.environment"])
         .where("key_versions.owner_id", "=", ownerId)
-        .where(({ eb, refTuple, tuple }) => eb(refTuple("key_versions.key_id", "key_versions.version"), ">", tuple(after.key_id, after.version)))
+        .where((eb) => eb(eb.refTuple("key_versions.key_id", "key_versions.version"), ">", eb.tuple(after.key_id, after.version)))
         .orderBy("key_versions.key_id")
         .orderBy("key_versions.version")
         .limit(rowsAtOnce)
