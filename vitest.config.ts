@@ -11,7 +11,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads" },
+        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads", testTimeout: 30_000 },
       },
       {
         extends: true,

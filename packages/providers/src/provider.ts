@@ -1,9 +1,11 @@
 import type { z } from "zod";
 import type { BYOKError } from "@stack-2025/byok-crypto";
 import type { Failure, VendorAnswer } from "./failure.ts";
+import type { ProviderHelp } from "./help.ts";
 import type { ProviderType } from "./provider-type.ts";
 import type { MeteredUsage, StreamMeter } from "./usage.ts";
 import type { KeyData, KeyMetadata, ProviderConfig } from "./key-data.ts";
+import type { Variable } from "./variables.ts";
 
 /** What a route does at the vendor. On shared and system keys it decides who may call it (see "Routes" in the docs). */
 export type RouteClass = "inference" | "create" | "read" | "list" | "manage";
@@ -99,6 +101,9 @@ export interface Provider<P extends ProviderType = ProviderType> {
   readonly name: string;
   /** Its schema gives the type of `keyData`, the check, the form and the document. */
   readonly credentials: z.ZodType<KeyData<P>>;
+  /** Environment variables of the vendor's world, in the order in which its SDK would look. */
+  readonly variables: readonly Variable[];
+  readonly help: ProviderHelp;
 
   /**
    * Trims and checks pasted key data. `baseUrl`: an operator's override; an address in key data may lie on it.

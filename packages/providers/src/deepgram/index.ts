@@ -8,14 +8,18 @@ import { authorize, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { originOf, ownsHost, sdkConfig } from "./config.ts";
 import { deepgramCredentials } from "./credentials.ts";
+import { deepgramHelp } from "./help.ts";
 import { deepgramMeter, report } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { deepgramRoutes } from "./routes.ts";
+import { deepgramVariables } from "./variables.ts";
 
 export const deepgram = defineProvider({
   type: "deepgram",
   name: "Deepgram",
   credentials: deepgramCredentials,
+  variables: deepgramVariables,
+  help: deepgramHelp,
 
   parse: (keyData) => parseKeyData("deepgram", deepgramCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

@@ -12,10 +12,12 @@ import { authorize } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { sdkConfig } from "./config.ts";
 import { speechCredentials } from "./credentials.ts";
+import { speechHelp } from "./help.ts";
 import { originOf, ownsHost, projectOf } from "./hosts.ts";
 import { speechMeter } from "./meter.ts";
 import { accessToken, probe } from "./probe.ts";
 import { speechRoutes } from "./routes.ts";
+import { speechVariables } from "./variables.ts";
 
 const credentials = speechCredentials();
 
@@ -23,6 +25,8 @@ export const googleSpeech = defineProvider({
   type: "google_speech",
   name: "Google Speech",
   credentials,
+  variables: speechVariables,
+  help: speechHelp,
 
   parse: (keyData, baseUrl) => parseKeyData("google_speech", baseUrl === undefined ? credentials : speechCredentials(baseUrl), keyData),
   principal: (keyData) => ("apiKey" in keyData ? keyData.apiKey : documentOf(keyData.serviceAccount)),

@@ -9,9 +9,11 @@ import { authorize, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { origin, ownsHost, sdkConfig } from "./config.ts";
 import { telnyxCredentials } from "./credentials.ts";
+import { telnyxHelp } from "./help.ts";
 import { report, telnyxMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { telnyxRoutes } from "./routes.ts";
+import { telnyxVariables } from "./variables.ts";
 
 /** Telnyx's own code for each status that we refuse with. Ours stands in `meta`. */
 const telnyxCodes: Readonly<Record<number, string>> = { 400: "10015", 401: "10009", 403: "10010", 404: "10005", 409: "10015", 422: "10015", 429: "10011", 500: "10007", 503: "10016" };
@@ -20,6 +22,8 @@ export const telnyx = defineProvider({
   type: "telnyx",
   name: "Telnyx",
   credentials: telnyxCredentials,
+  variables: telnyxVariables,
+  help: telnyxHelp,
 
   parse: (keyData) => parseKeyData("telnyx", telnyxCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

@@ -12,10 +12,12 @@ import { authorize } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { sdkConfig } from "./config.ts";
 import { vertexCredentials } from "./credentials.ts";
+import { vertexHelp } from "./help.ts";
 import { originOf, ownsHost, projectOf } from "./hosts.ts";
 import { vertexMeter } from "./meter.ts";
 import { accessToken, probe } from "./probe.ts";
 import { vertexRoutes } from "./routes.ts";
+import { vertexVariables } from "./variables.ts";
 
 const credentials = vertexCredentials();
 
@@ -23,6 +25,8 @@ export const vertex = defineProvider({
   type: "vertex",
   name: "Vertex AI",
   credentials,
+  variables: vertexVariables,
+  help: vertexHelp,
 
   parse: (keyData, baseUrl) => parseKeyData("vertex", baseUrl === undefined ? credentials : vertexCredentials(baseUrl), keyData),
   principal: (keyData) => ("apiKey" in keyData ? keyData.apiKey : documentOf(keyData.serviceAccount)),

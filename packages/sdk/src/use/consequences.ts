@@ -20,7 +20,9 @@ export function takeConsequences(scope: Scope, key: CandidateKey, failure: Failu
   const { core } = scope;
   const now = core.clock.now().getTime();
   if (failure.verdict === "rate_limited") core.parked.park(key.keyId, model, now + (failure.retryAfterMs ?? restMs));
-  if (failure.verdict === "exhausted") {
+  if (failure.verdict === "exhausted" && failure.scope === "model") {
+    core.parked.park(key.keyId, model, failure.until?.getTime() ?? now + exhaustedMs);
+  } else if (failure.verdict === "exhausted") {
     const until = failure.until ?? new Date(now + exhaustedMs);
     core.parked.park(key.keyId, null, Math.min(until.getTime(), now + suspicionMs));
     core.background(recordOutcome(core, key, { status: "exhausted", until, reason: failure.reason }));

@@ -144,7 +144,7 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
     // Where a vendor shows the credential itself, the caller sees that there is one.
     const shows = call.route === null || call.route.class === "manage";
     const bytes = { chunks: shows ? scrubbedStream(answer.body, secrets) : answer.body, destroy: () => answer.body.destroy() };
-    const body = answerBody(bytes, kind, provider, call.metered, ({ usage, outcome }) =>
+    const body = answerBody(bytes, kind, provider, call.metered && { ...call.metered, answerHeaders: headers }, ({ usage, outcome }) =>
       settleCall(scope, call, one, startedAt, { usage, outcome, status: answer.status, requests: 1, vendorRequestId }),
     );
     return { kind: "answer", value: respond(body) };
