@@ -114,6 +114,7 @@ describe("S-33: every table and partition with tenants' rows is shut by row secu
     expect(further.filter(({ name }) => name.startsWith("sweep")).map(told)).toEqual([
       "changes: delete to operator",
       "changes: select to operator",
+      "key_versions: select to operator",
       "keys: select to operator",
       "limit_counters: delete to operator",
       "limit_counters: select to operator",
@@ -243,6 +244,10 @@ describe("S-32: roles have what they need and no more", () => {
       "delete limit_counters",
       "delete usage_receipts",
       "select changes",
+      "select key_versions.key_id",
+      "select key_versions.owner_id",
+      "select key_versions.usable_until",
+      "select key_versions.version",
       "select keys.expires_at",
       "select keys.key_id",
       "select keys.next_check_at",

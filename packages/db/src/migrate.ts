@@ -35,10 +35,11 @@ const migrations: readonly Migration[] = [
   { version: 5, run: "0005_jobs.sql" },
   { version: 6, run: migrateWorkerSchema },
   { version: 7, run: "0007_custody.sql" },
+  { version: 8, run: "0008_key_life.sql" },
 ];
 
 /** The schema that this code is written for. */
-export const schemaVersion = 7;
+export const schemaVersion = 8;
 /** The oldest code that may work on a schema made by this one. */
 const minReader = 1;
 const kdfIterations = 600_000;
