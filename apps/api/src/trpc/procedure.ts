@@ -45,7 +45,8 @@ export type Permission =
   | "usage:read"
   | "usage:write"
   | "members:write"
-  | "tokens:write";
+  | "tokens:write"
+  | "system";
 
 /** A procedure whose permission stands in its type, and on it. */
 export type Permitted<P extends Permission, Procedure> = Procedure & { readonly permission: P };

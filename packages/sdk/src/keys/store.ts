@@ -23,6 +23,7 @@ export interface KeyFilter {
   environment?: string | undefined;
   status?: KeyStatus | undefined;
   tag?: string | undefined;
+  sharedOnly?: boolean;
   /** Keys behind this place in the order. */
   after: { at: Date; id: string } | undefined;
   /** What `expired` is measured by. */
@@ -31,8 +32,9 @@ export interface KeyFilter {
 }
 
 /** An owner's keys, oldest first. */
-export function findRows(trx: TenantTransaction, ownerId: string, { provider, environment, status, tag, after, now, limit }: KeyFilter): Promise<KeyRow[]> {
+export function findRows(trx: TenantTransaction, ownerId: string, { provider, environment, status, tag, sharedOnly, after, now, limit }: KeyFilter): Promise<KeyRow[]> {
   let query = selectKeys(trx, ownerId).orderBy("keys.created_at").orderBy("keys.key_id").limit(limit);
+  if (sharedOnly) query = query.where("keys.shared_access", "=", true);
   if (provider) query = query.where("keys.provider", "=", provider);
   if (environment) query = query.where("keys.environment", "=", environment);
   if (tag) query = query.where((eb) => eb(eb.val(tag), "=", eb.fn.any("keys.tags")));
@@ -96,9 +98,16 @@ export function toKeyRecord(row: KeyRow, now: Date): KeyRecord {
   };
 }
 
-/** The owner's row, made with its first key, member or token. */
+/**
+ * The owner's row, made with its first key, member or token; one that was deleted is back. The row is held until the
+ * transaction ends: nothing is written for an owner while it is being deleted.
+ */
 export async function ensureOwner(trx: TenantTransaction, owner: OwnerRef): Promise<void> {
-  await trx.insertInto("owners").values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId }).onConflict((same) => same.doNothing()).execute();
+  await trx
+    .insertInto("owners")
+    .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
+    .onConflict((same) => same.column("owner_id").doUpdateSet({ deleted_at: null }).where("owners.deleted_at", "is not", null))
+    .execute();
 }
 
 /** jsonb, from a value of ours; null stays SQL's null. */
