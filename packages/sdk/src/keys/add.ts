@@ -62,6 +62,7 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
     if (error.constraint === "keys_same_secret") throw await sameSecret(scope, owner, provider, keyData, input);
     throw error;
   }
+  core.resolver.drop(owner.id);
   return readRecord(scope, owner.id, keyId);
 }
 

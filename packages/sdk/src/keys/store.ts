@@ -99,15 +99,21 @@ export function toKeyRecord(row: KeyRow, now: Date): KeyRecord {
 }
 
 /**
- * The owner's row, made with its first key, member or token; one that was deleted is back. The row is held until the
- * transaction ends: nothing is written for an owner while it is being deleted.
+ * The owner's row, made with its first key, member or token; one that was deleted is back. Until the transaction ends the
+ * row is shared with others that write for the owner, and kept from whoever would delete it.
  */
 export async function ensureOwner(trx: TenantTransaction, owner: OwnerRef): Promise<void> {
-  await trx
-    .insertInto("owners")
-    .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
-    .onConflict((same) => same.column("owner_id").doUpdateSet({ deleted_at: null }).where("owners.deleted_at", "is not", null))
-    .execute();
+  for (;;) {
+    await trx
+      .with("back", (own) => own.updateTable("owners").set({ deleted_at: null }).where("owner_id", "=", owner.id).where("deleted_at", "is not", null))
+      .insertInto("owners")
+      .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
+      .onConflict((same) => same.doNothing())
+      .execute();
+    const held = await trx.selectFrom("owners").select("deleted_at").where("owner_id", "=", owner.id).forShare().executeTakeFirstOrThrow();
+    // Deleted between the two: it comes back now.
+    if (held.deleted_at === null) return;
+  }
 }
 
 /** jsonb, from a value of ours; null stays SQL's null. */

@@ -29,7 +29,8 @@ export async function deleteOwner(scope: Scope, owner: OwnerOrUser): Promise<voi
   );
   const organizations = memberships.map((one) => one.owner_id);
   await core.database.inTenant({ owners: [ref.id, ...organizations] }, async (trx) => {
-    // Not `for update`: whoever writes for this owner now holds its row by a foreign key, and what we wait for below.
+    // It waits for whoever adds something now. Not `for update`: a change of a key under way, which we wait for below, still
+    // needs the row for its audit event's foreign key.
     const row = await trx.selectFrom("owners").select("deleted_at").where("owner_id", "=", ref.id).forNoKeyUpdate().executeTakeFirst();
     await leave(trx, scope, ref, organizations);
     if (row && row.deleted_at === null) await destroy(trx, scope, ref);

@@ -35,8 +35,10 @@ export async function setOwnerPolicy(scope: Scope, owner: OwnerOrUser, given: Ow
   }
 
   const policy = await core.database.inTenant({ owners: [ref.id] }, async (trx) => {
-    // It holds the owner's row until the end: of two changes at once the second sees the first.
     await ensureOwner(trx, ref);
+    // Of two changes at once the second waits here, and then sees the first.
+    await trx.insertInto("owner_policies").values({ owner_id: ref.id, updated_at: core.clock.now() }).onConflict((same) => same.doNothing()).execute();
+    await trx.selectFrom("owner_policies").select("owner_id").where("owner_id", "=", ref.id).forUpdate().execute();
     const before = await read(trx, core, ref.id);
     const { channels, made } = withSecrets(input.notify ?? before.notify, before.notify);
     const after: OwnerPolicy = {
@@ -56,11 +58,7 @@ export async function setOwnerPolicy(scope: Scope, owner: OwnerOrUser, given: Ow
       updated_at: core.clock.now(),
       ...(await sealed(trx, core, ref.id, channels)),
     };
-    await trx
-      .insertInto("owner_policies")
-      .values({ owner_id: ref.id, ...row })
-      .onConflict((same) => same.column("owner_id").doUpdateSet(row))
-      .execute();
+    await trx.updateTable("owner_policies").set(row).where("owner_id", "=", ref.id).execute();
     const fields = Object.keys(input).filter((name) => input[name as keyof typeof input] !== undefined);
     const switches = { ...(input.suspended !== undefined && { suspended: input.suspended }), ...(input.ownKeysOnly !== undefined && { ownKeysOnly: input.ownKeysOnly }) };
     await appendAudit(trx, core, { ownerId: ref.id, actor: scope.actor, action: "policy.set", target: null, details: { fields, ...switches } });
