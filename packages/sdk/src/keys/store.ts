@@ -99,21 +99,27 @@ export function toKeyRecord(row: KeyRow, now: Date): KeyRecord {
 }
 
 /**
- * The owner's row, made with its first key, member or token; one that was deleted is back. Until the transaction ends the
- * row is shared with others that write for the owner, and kept from whoever would delete it.
+ * The owner's row, made with its first key, member or token; one that was deleted is back. It comes first in a transaction:
+ * until that ends the owner is shared with others that write for it, and kept from whoever would delete it.
  */
 export async function ensureOwner(trx: TenantTransaction, owner: OwnerRef): Promise<void> {
-  for (;;) {
-    await trx
-      .with("back", (own) => own.updateTable("owners").set({ deleted_at: null }).where("owner_id", "=", owner.id).where("deleted_at", "is not", null))
-      .insertInto("owners")
-      .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
-      .onConflict((same) => same.doNothing())
-      .execute();
-    const held = await trx.selectFrom("owners").select("deleted_at").where("owner_id", "=", owner.id).forShare().executeTakeFirstOrThrow();
-    // Deleted between the two: it comes back now.
-    if (held.deleted_at === null) return;
-  }
+  await holdOwner(trx, owner, "shared");
+  await trx
+    .with("back", (own) => own.updateTable("owners").set({ deleted_at: null }).where("owner_id", "=", owner.id).where("deleted_at", "is not", null))
+    .insertInto("owners")
+    .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
+    .onConflict((same) => same.doNothing())
+    .execute();
+}
+
+/**
+ * Until the transaction ends: shared, to write something new for the owner; alone, to delete it. An advisory lock, since a
+ * lock on the row that several share cannot become the one that brings a deleted owner back (measured: they wait for each
+ * other).
+ */
+export async function holdOwner(trx: TenantTransaction, { id }: OwnerRef, how: "shared" | "alone"): Promise<void> {
+  const name = sql`hashtextextended(${`byok owner ${id}`}, 0)`;
+  await (how === "shared" ? sql`select pg_advisory_xact_lock_shared(${name})` : sql`select pg_advisory_xact_lock(${name})`).execute(trx);
 }
 
 /** jsonb, from a value of ours; null stays SQL's null. */

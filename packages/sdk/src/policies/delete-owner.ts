@@ -3,6 +3,7 @@ import type { TenantTransaction } from "@stack-2025/byok-db";
 import { requireOwner } from "../access/permissions.ts";
 import { appendAudit } from "../audit/append.ts";
 import type { OwnerOrUser } from "../byok.ts";
+import { holdOwner } from "../keys/store.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { markChanged } from "../use/changes.ts";
@@ -29,9 +30,9 @@ export async function deleteOwner(scope: Scope, owner: OwnerOrUser): Promise<voi
   );
   const organizations = memberships.map((one) => one.owner_id);
   await core.database.inTenant({ owners: [ref.id, ...organizations] }, async (trx) => {
-    // It waits for whoever adds something now. Not `for update`: a change of a key under way, which we wait for below, still
-    // needs the row for its audit event's foreign key.
-    const row = await trx.selectFrom("owners").select("deleted_at").where("owner_id", "=", ref.id).forNoKeyUpdate().executeTakeFirst();
+    // It waits for whoever adds something now. Changes of keys that are there are waited for where the keys are deleted.
+    await holdOwner(trx, ref, "alone");
+    const row = await trx.selectFrom("owners").select("deleted_at").where("owner_id", "=", ref.id).executeTakeFirst();
     await leave(trx, scope, ref, organizations);
     if (row && row.deleted_at === null) await destroy(trx, scope, ref);
     if (row || organizations.length > 0) await markChanged(trx, [ref.id, ...organizations]);
