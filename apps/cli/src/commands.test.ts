@@ -196,7 +196,7 @@ describe("words", () => {
     [[], 2, /Commands:/],
     [["keys"], 2, /add \[options\]/],
     [["serv"], 2, /Did you mean serve.*There are: serve, worker, migrate, token, keys, doctor/],
-    [["keys", "rotate"], 2, /There are: add, list, test/],
+    [["keys", "rename"], 2, /There are: add, list, test/],
     [["keys", "list", "--owner", "u"], 2, /There are: --user, --org, --system/],
     [["keys", "add", "--provider", "acme", "--user", "u"], 2, /openai, anthropic/],
     [["keys", "list", "--user", "u", "--org", "o"], 2, /cannot be used with/],
