@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 // Workspace packages run from their sources; `byok-source` is the condition that their `exports` name for it.
-const conditions = ["byok-source", "module", "node", "development|production"];
+// Not `module`, which Vite adds by itself: Node never looks there, and the AWS SDK has files behind it that Node cannot load.
+const conditions = ["byok-source", "node", "development|production"];
 
 export default defineConfig({
   resolve: { conditions },
@@ -10,7 +11,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads" },
+        test: { name: "unit", include: ["packages/{crypto,providers,sandbox,client}/src/**/*.test.ts", "tooling/**/*.test.ts"], pool: "threads", testTimeout: 30_000 },
       },
       {
         extends: true,

@@ -107,7 +107,8 @@ if (!command[0]) stop(`say what to run: ${Object.keys(tasks).join(", ")}, or a c
 
 const nodeBin = nodeFolder();
 const env = environment(nodeBin, pnpmFolder());
-install(env, nodeBin);
+// Whoever calls pnpm mends what a frozen install would stop at.
+if (command[0] !== "pnpm") install(env, nodeBin);
 if (task === "start") {
   env.NODE_COMPILE_CACHE = path.join(cache, "compiled"); // The second start loads its code in half the time.
   say("starting");

@@ -4,7 +4,7 @@ import path from "node:path";
 import { checks, runCheck } from "./checks.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const failed: string[] = [];
-for (const check of checks) if (!(await runCheck(check, root))) failed.push(check.name);
+const passed = await Promise.all(checks.map((check) => runCheck(check, root)));
+const failed = checks.filter((_check, index) => !passed[index]).map((check) => check.name);
 process.stdout.write(failed.length === 0 ? "All checks passed.\n" : `Failed: ${failed.join(", ")}.\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -5,7 +5,7 @@
 import { openSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Logger } from "@stack-2025/byok-core";
-import { coreOf, parseSettings, secretVariables, type Settings } from "@stack-2025/byok-core/internal";
+import { completeProviders, coreOf, parseSettings, secretVariables, type Settings } from "@stack-2025/byok-core/internal";
 import {
   createPrivateFile, exitCodeOf, guardProcess, loadService, makeLogger, makeManager, openDatabase, prepareDataFolder, readDevFile, removeDevFile, rootKeyFor,
   stopInOrder, stopRequested, writeDevFile, writeError, type DevFile, type Part,
@@ -15,7 +15,8 @@ import { curlCommand, prepareDemo } from "./demo.ts";
 import { requireFreePort } from "./free-port.ts";
 import { AlreadyRunning, holdFolder } from "./only-start.ts";
 
-const sandboxProviders = ["openai", "anthropic", "twilio"] as const satisfies SandboxProvider[];
+/** Every vendor: nothing leaves the machine unless somebody says where to. */
+const sandboxProviders: readonly SandboxProvider[] = completeProviders.map((provider) => provider.type);
 
 /** In milliseconds: when `npm start` was typed, as far as the bootstrap tells. */
 const began = Number(process.env["BOOTSTRAP_BEGAN"]) || performance.timeOrigin;
@@ -127,7 +128,7 @@ function say(dev: DevFile, folder: string): void {
 byok is ready after ${seconds()} s. Ctrl-C stops it.
 
   API and console   ${dev.consoleUrl}
-  Sandbox           ${dev.sandboxUrl}/ (stands for OpenAI, Anthropic and Twilio)
+  Sandbox           ${dev.sandboxUrl}/ (stands for the vendors)
   Data folder       ${folder} (addresses and a token in dev.json, the log in byok.log)
   Sign in           comes with the console; until then programs bring the token, or one of their own: byok token create
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { completeProviders } from "@stack-2025/byok-core/internal";
 import { expect, test } from "vitest";
 import { anchorsIn, linksIn, readDocuments, root, snippetsIn, type Link } from "./documents.ts";
 
@@ -14,6 +15,12 @@ test("every decision is listed", () => {
   const list = documents.find((document) => document.file === "docs/decisions/README.md")?.text ?? "";
   const pages = documents.map((document) => document.file).filter((file) => /^docs\/decisions\/\d/.test(file));
   expect(pages.filter((file) => !list.includes(`(${path.posix.basename(file)})`))).toEqual([]);
+});
+
+test("the readme names the providers that are there, and no other", () => {
+  const readme = documents.find((document) => document.file === "README.md")?.text ?? "";
+  const named = /^\| providers \| ([^.|]+)\./m.exec(readme)?.[1]?.split(", ");
+  expect(named).toEqual(completeProviders.map((provider) => provider.name));
 });
 
 // What may not be said until it is so, or at all.

@@ -7,6 +7,9 @@ import path from "node:path";
 import { checks, runCheck } from "../check/checks.ts";
 import { inWords, sum, type Counts } from "./counts.ts";
 
+/** Options of vitest whose value is a word of its own. */
+const takesValue = new Set(["-t", "--testNamePattern", "--project", "--reporter"]);
+
 const root = path.resolve(import.meta.dirname, "../..");
 const published = ["@stack-2025/byok-core", "@stack-2025/byok-client", "@stack-2025/byok-crypto", "@stack-2025/byok"];
 
@@ -17,7 +20,7 @@ const forVitest = args.filter((arg) => arg !== "--with-checks");
 const steps: Counts[] = [];
 if (needsBuild(forVitest)) steps.push(await build());
 steps.push(await vitest(forVitest));
-if (withChecks) for (const check of checks) steps.push(asCount(await runCheck(check, root)));
+if (withChecks) steps.push(...(await Promise.all(checks.map((check) => runCheck(check, root)))).map(asCount));
 
 const total = sum(steps);
 process.stdout.write(`${inWords(total)}\n`);
@@ -25,7 +28,7 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
 /** Only the tests of the apps and those through the front door use what is built; a package's own tests run from sources. */
 function needsBuild(given: readonly string[]): boolean {
-  const filters = given.filter((arg) => !arg.startsWith("-"));
+  const filters = given.filter((arg, at) => !arg.startsWith("-") && !takesValue.has(given[at - 1] ?? ""));
   return filters.length === 0 || filters.some((filter) => !filter.startsWith("packages/"));
 }
 

@@ -4,8 +4,10 @@ export {
   BYOKError, ConfigurationError, ConflictError, EncryptionError, InvalidInputError, KeyNotFoundError, KeyValidationError, PermissionDeniedError, ProviderUnavailableError, QuotaExceededError, RateLimitedError,
   type Candidate, type ErrorCode, type InputIssue,
 } from "@stack-2025/byok-crypto";
+// The names alone: they bring nothing else with them.
+export { ProviderType } from "@stack-2025/byok-providers/provider-type";
 export type { AppRouter } from "@stack-2025/byok-api";
 export type {
-  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, ProviderType, Role, TimeRange,
+  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, Role, TimeRange,
   UpdateKey, UsageEvent, UsageStats, UsageTotals, UseOptions,
 } from "@stack-2025/byok-core";

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   settings?: Record<string, string>;
   /** Also removes the folder when this process is gone. */
   temporary?: boolean;
+  /** Called when the server did not come up, before it is tried again; throws where that is of no use. */
+  beforeRetry?: () => Promise<void>;
 }
 
 export interface RunningCluster {
@@ -83,13 +85,18 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const child = await spawnServer(options, port);
     if (await becomesReady(child, options.folder)) return running(child, options, port);
     // Its lock or its shared memory is not free yet, or somebody took the port between our look and its bind.
+    await options.beforeRetry?.();
     if (Date.now() > until) throw new Error(`PostgreSQL did not start: ${await lastWords(options.folder)}`);
     await pause(250);
   }
 }
 
+/** Bytes; it is looked at once a start. */
+const longestLog = 10_000_000;
+
 async function spawnServer({ binaries, folder, settings = {} }: ClusterOptions, port: number): Promise<ChildProcess> {
-  const log = await open(path.join(folder, "postgres.log"), "w", 0o600);
+  const log = await open(path.join(folder, "postgres.log"), "a", 0o600);
+  if ((await log.stat()).size > longestLog) await log.truncate();
   const all: Record<string, string> = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
@@ -128,6 +135,23 @@ export interface Postmaster {
   port: number;
   /** The pid again, once the server takes connections. */
   ready: number | undefined;
+}
+
+/** Removes a `postmaster.pid` that a crash left and whose number another program has by now: PostgreSQL would wait for it. */
+export async function removeStalePid(folder: string): Promise<void> {
+  const left = await postmasterFile(folder);
+  if (!left || (await commandOf(left.pid)).includes(dataOf(folder))) return;
+  await rm(path.join(dataOf(folder), "postmaster.pid"), { force: true });
+}
+
+/** The command line of a process; empty where there is none. */
+async function commandOf(pid: number): Promise<string> {
+  if (existsSync("/proc/self/cmdline")) return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const child = spawn("ps", ["-o", "args=", "-p", String(pid)], { stdio: ["ignore", "pipe", "ignore"], env: environment });
+  const said: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => said.push(chunk));
+  await once(child, "close");
+  return Buffer.concat(said).toString();
 }
 
 /** What `postmaster.pid` says (a line each: pid, data folder, start, port, …, state), which may be stale. */

@@ -242,7 +242,8 @@ function isKysely(source: DatabaseSource): source is AnyKysely {
 async function poolOf(options: ConnectOptions): Promise<pg.Pool> {
   if (typeof options.database !== "string") return options.database as pg.Pool;
   const { default: driver } = await import("pg");
-  const pool = new driver.Pool({ ...driverConfig(options.database, options), max: options.poolSize ?? 10 });
+  // A program that has nothing left to do ends: connections that lie idle do not hold it.
+  const pool = new driver.Pool({ ...driverConfig(options.database, options), max: options.poolSize ?? 10, allowExitOnIdle: true });
   // An idle connection that dies emits here; without a listener it would end the process.
   pool.on("error", (error) => options.onError?.(error));
   return pool;

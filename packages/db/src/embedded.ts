@@ -5,10 +5,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import path from "node:path";
-import { dataOf, initialize, postmasterFile, startCluster, superuser } from "./cluster.ts";
+import { dataOf, initialize, postmasterFile, removeStalePid, startCluster, superuser } from "./cluster.ts";
 import { passable, postgresBinaries, unprivileged } from "./postgres-binaries.ts";
 
 export interface EmbeddedOptions {
@@ -27,7 +27,7 @@ export interface EmbeddedPostgres {
   connectionString: string;
   port: number;
   /** Resolves when the server has ended. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** The cluster of this folder is at work already, for another process. */
@@ -54,24 +54,30 @@ export async function startEmbeddedPostgres({ dataDir, port, fsync = true, onPro
   const password = await passwordOf(folder);
   const connectionString = (at: number): string => `postgres://${superuser}:${password}@127.0.0.1:${at}/postgres`;
 
-  const running = await postmasterFile(folder);
-  if (running?.ready !== undefined && isAlive(running.pid) && (await answers(running.port))) {
-    throw new EmbeddedAlreadyRunning(running.port, connectionString(running.port));
-  }
+  const throwIfRunning = async (): Promise<void> => {
+    const running = await postmasterFile(folder);
+    if (running?.ready !== undefined && isAlive(running.pid) && (await answers(running.port))) {
+      throw new EmbeddedAlreadyRunning(running.port, connectionString(running.port));
+    }
+  };
+  await throwIfRunning();
+  await removeStalePid(folder);
 
   const binaries = await postgresBinaries(folder);
   if (!existsSync(dataOf(folder))) onProgress?.("making the database");
   await initialize(binaries, folder, password);
   onProgress?.("starting the database");
-  const cluster = await startCluster({ binaries, folder, port, settings: fsync ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" } });
+  const settings: Record<string, string> = fsync ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+  const cluster = await startCluster({ binaries, folder, port, settings, beforeRetry: throwIfRunning });
   return { connectionString: connectionString(cluster.port), port: cluster.port, stop: cluster.stop };
 }
 
 /** Under the data folder; where the user that PostgreSQL runs as cannot get there, in a folder of its own. */
 async function clusterFolder(dataDir: string): Promise<string> {
   const own = path.join(dataDir, "database");
-  await mkdir(own, { recursive: true, mode: 0o700 });
   const handedOver = unprivileged().uid !== undefined;
+  await mkdir(dataDir, { recursive: true, mode: handedOver ? 0o711 : 0o700 });
+  await mkdir(own, { recursive: true, mode: 0o700 });
   // Passable, not readable: the cluster inside is PostgreSQL's alone, the password ours alone.
   if (handedOver) await chmod(own, 0o711);
   if (!handedOver || (await passable(own))) return own;
@@ -84,10 +90,16 @@ async function clusterFolder(dataDir: string): Promise<string> {
 /** Made once: whoever is first writes it, the others read it. */
 async function passwordOf(folder: string): Promise<string> {
   const file = path.join(folder, "password");
-  try {
-    await writeFile(file, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  if (!existsSync(file)) {
+    const written = `${file}.${randomBytes(6).toString("hex")}`;
+    await writeFile(written, randomBytes(32).toString("base64url"), { mode: 0o600 });
+    try {
+      await link(written, file); // Whole or not at all, and never over another's.
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      await rm(written);
+    }
   }
   return (await readFile(file, "utf8")).trim();
 }

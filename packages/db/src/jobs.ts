@@ -2,9 +2,12 @@
  * The job queue: graphile-worker over a pool of our own, as a role that is no superuser and owns nothing but the job
  * tables. What a task does with tenants' rows, it does through the database's scopes like everyone else.
  */
+import { EventEmitter } from "node:events";
 import { BYOKError } from "@stack-2025/byok-crypto";
+import type { Runner, WorkerEvents } from "graphile-worker";
 import type { Database } from "./connect.ts";
 import { DatabaseUnavailableError } from "./failures.ts";
+import { JobLocks } from "./job-locks.ts";
 import { workerSchema } from "./worker-schema.ts";
 
 export interface JobHelpers {
@@ -22,6 +25,8 @@ export interface JobRunnerOptions {
   concurrency?: number | undefined;
   /** How often the queue is looked at where no notification came; default 2,000 ms. */
   pollIntervalMs?: number | undefined;
+  /** Jobs fetched at once and kept in this process, for queues of thousands a second; without it each is fetched alone. */
+  localQueueSize?: number | undefined;
   /** Cron matches in UTC (`minute hour day month weekday`). One run a time, however many runners there are. */
   schedule?: readonly { task: string; match: string }[] | undefined;
   /** A job failed, or the queue could not be reached. It is tried again. */
@@ -37,13 +42,27 @@ export interface JobRunner {
 export async function startJobRunner(database: Database, tasks: Readonly<Record<string, JobTask>>, options: JobRunnerOptions = {}): Promise<JobRunner> {
   const { Logger, parseCronItems, run } = await import("graphile-worker");
   const concurrency = options.concurrency ?? 4;
-  const pool = await database.dedicatedPool({ max: concurrency + 3, role: (roles) => roles.worker });
+  const pool = await database.dedicatedPool({ max: concurrency + 4, role: (roles) => roles.worker });
   // A connection that is lost while it is lent out says so itself, not through its pool.
   pool.on("connect", (client) => client.on("error", (error) => options.onError?.({ task: null, message: error.message })));
   const ending = new AbortController();
+  const locks = new JobLocks(pool, (error) => options.onError?.({ task: null, message: error.message }));
+  const events: WorkerEvents = new EventEmitter();
+  // Jobs are locked by a worker, or where there is a local queue by its pool.
+  events.on("worker:create", ({ worker }) => locks.add(worker.workerId));
+  events.on("pool:create", ({ workerPool }) => locks.add(workerPool.id));
+  let runner: Runner | undefined;
+  const stop = async (): Promise<void> => {
+    ending.abort();
+    await runner?.stop();
+    await locks.stop();
+    await pool.end();
+  };
   try {
-    const runner = await run({
+    runner = await run({
       pgPool: pool,
+      events,
+      ...(options.localQueueSize !== undefined && { preset: { worker: { localQueue: { size: options.localQueueSize } } } }),
       schema: workerSchema,
       concurrency,
       pollInterval: options.pollIntervalMs ?? 2_000,
@@ -67,15 +86,10 @@ export async function startJobRunner(database: Database, tasks: Readonly<Record<
         ]),
       ),
     });
-    return {
-      async stop() {
-        ending.abort();
-        await runner.stop();
-        await pool.end();
-      },
-    };
+    await locks.start();
+    return { stop };
   } catch (error) {
-    await pool.end();
+    await stop();
     throw error;
   }
 }

@@ -56,11 +56,14 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       const ours = client;
       held = ours;
       ours.on("notification", ({ channel, payload }) => {
-        if (channel === options.channel) options.onPayload(payload ?? "");
+        // What was on its way when we let the connection go is not passed on.
+        if (channel === options.channel && held === ours) options.onPayload(payload ?? "");
       });
       ours.on("error", () => lost(ours));
       ours.on("end", () => lost(ours));
       await ours.query(`listen ${identifier(options.channel)}`);
+      // Listening is no work: it does not keep a program alive that has nothing else to do. (pg has it, its types do not.)
+      (ours as unknown as { unref(): void }).unref();
       failures = 0;
       if (held === ours && !closed) options.onState(true);
     } catch {

@@ -1,7 +1,7 @@
 /**
  * Where the embedded PostgreSQL's programs are, in a state in which the user that will run them can run them.
  */
-import { cp, lstat, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, cp, lstat, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -70,13 +70,13 @@ export async function passable(folder: string): Promise<boolean> {
 }
 
 async function copied(native: string, ownFolder: string): Promise<string> {
-  const to = path.join(ownFolder, "postgres");
+  const { version } = JSON.parse(await readFile(path.join(native, "..", "package.json"), "utf8")) as { version: string };
+  const to = path.join(ownFolder, `postgres-${version}`);
   if (existsSync(to)) return to;
   await mkdir(ownFolder, { recursive: true });
   const temporary = await mkdtemp(path.join(ownFolder, ".postgres-"));
   await cp(native, temporary, { recursive: true, verbatimSymlinks: true });
   for (const { at, to: target } of await missingLinks(temporary)) await symlink(target, path.join(temporary, at));
-  const { chmod } = await import("node:fs/promises");
   await chmod(temporary, 0o755);
   try {
     await rename(temporary, to);

@@ -9,7 +9,7 @@ export interface TemporaryPostgres {
   connectionString: string;
   port: number;
   /** Ends the server and removes its folder. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 /** A PostgreSQL for tests and benches: trusts local logins, and its folder goes with it. Not durable unless asked for. */

@@ -27,12 +27,19 @@ const templateName = "byok_template";
 
 /** Migrates a template on this server. Nobody can connect to it afterwards: a template in use cannot be cloned. */
 export async function makeTemplate(connectionString: string): Promise<TestServer> {
+  await dropTemplate(connectionString);
   await administer(connectionString, `create database ${templateName}`);
   await using database = connectDatabase({ database: at(connectionString, templateName), poolSize: 1 });
   await database.migrate();
   await database.close();
   await administer(connectionString, `alter database ${templateName} with is_template true allow_connections false`);
   return { connectionString, template: templateName };
+}
+
+/** One that an earlier run left on a server that outlives its runs. */
+async function dropTemplate(connectionString: string): Promise<void> {
+  await administer(connectionString, `update pg_database set datistemplate = false where datname = '${templateName}'`);
+  await administer(connectionString, `drop database if exists ${templateName} with (force)`);
 }
 
 /** A migrated database of its own; without `server`, on the one of this vitest run. */

@@ -8,14 +8,18 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { commonCredentialHeaders, commonCredentialParameters } from "./credential-places.ts";
 import { completeProviders } from "./registry.ts";
+import { sampleAccount } from "./sample-service-account.ts";
 import { feed, sampleAnswer, sampleEvents, sampleText } from "./sample.ts";
 import type { BYOKError } from "@stack-2025/byok-crypto";
+import type { VendorAnswer } from "./failure.ts";
+import type { KeyData } from "./key-data.ts";
 import type { MeteredCall, Provider, VendorRequest } from "./provider.ts";
 
 const usageRow = z.strictObject({
   sample: z.string(),
   method: z.string(),
   path: z.string(),
+  body: z.record(z.string(), z.unknown()).optional(),
   usage: z.record(z.string(), z.unknown()).nullable(),
   askedByUs: z.boolean().default(false),
   failed: z.boolean().default(false),
@@ -30,6 +34,7 @@ const contractSchema = z.strictObject({
   foreignHosts: z.array(z.string()).min(1),
   routes: z.array(z.tuple([z.string(), z.string(), z.enum(["inference", "create", "read", "list", "manage"])])).min(3),
   usage: z.array(usageRow).min(1),
+  reports: z.array(z.strictObject({ sample: z.string(), form: z.boolean().default(false), of: z.string().nullable(), usage: z.record(z.string(), z.unknown()).optional() })).default([]),
 });
 const expectedSchema = z.object({
   samples: z.record(
@@ -60,10 +65,21 @@ function stripped(provider: Provider, request: VendorRequest): VendorRequest {
 }
 
 function callOf(provider: Provider, { method, path, askedByUs }: z.infer<typeof usageRow>): MeteredCall {
-  const route = provider.route(method, path);
+  const route = provider.route(method, path.split("?")[0] ?? "");
   if (!route) throw new Error(`no route for ${method} ${path}`);
   return { route, path, body: undefined, askedByUs };
 }
+
+/** As the rooms above read an answer: what is no JSON is undefined. */
+const jsonOf = ({ body }: VendorAnswer): unknown => (/^\s*[[{]/.test(body) ? JSON.parse(body) : undefined);
+
+/** What a key that is exchanged goes into its requests as; undefined where the key itself does. */
+async function tokenFor(provider: Provider, keyData: KeyData): Promise<string | undefined> {
+  const made = await provider.accessToken?.(keyData, () => Promise.resolve({ status: 200, headers: {}, body: '{"access_token":"ya29.contract","expires_in":3599}' }), now);
+  return made?.outcome === "token" ? made.token : undefined;
+}
+
+const deepValues = (value: unknown): unknown[] => (typeof value === "object" && value !== null ? Object.values(value).flatMap(deepValues) : [value]);
 
 const filled = (row: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value.replaceAll("{token}", token).replaceAll("{basic}", btoa(`AC:${token}`))]));
@@ -73,7 +89,10 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
   const expected = expectedSchema.parse(JSON.parse(sampleText(type, "expected.json"))).samples;
   const schema = z.toJSONSchema(provider.credentials, { io: "input" });
   const fields = Object.entries(schema.properties ?? {});
-  const keys = contract.keys.map((keyData) => [provider.parse(keyData), keyData] as const);
+  const keys = contract.keys.map((row) => {
+    const given = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value.replace("{serviceAccount}", () => JSON.stringify(sampleAccount()))]));
+    return [provider.parse(given), given] as const;
+  });
 
   describe("credentials", () => {
     test.each(keys)("are taken as a customer gives them, and parse to themselves: row %#", (parsed, given) => {
@@ -125,20 +144,22 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
       for (const name of provider.credentialHeaders) expect(name).toBe(name.toLowerCase());
     });
 
-    test.each(keys)("carry the key and nobody else's credential once authorized: row %#", (parsed) => {
+    test.each(keys)("carry the key and nobody else's credential once authorized: row %#", async (parsed) => {
       const [, path] = contract.routes[0] ?? ["", "/"];
       const query = provider.credentialParameters.map((name) => `${name}=${canary}`).join("&");
       const foreign = Object.fromEntries(provider.credentialHeaders.map((name) => [name, canary]));
       const request = stripped(provider, { method: "POST", path: `${path}?${query}&kept=1`, headers: { ...foreign, "content-type": "application/json" } });
       const before = structuredClone(request);
-      const authorized = provider.authorize(request, parsed);
+      const made = await tokenFor(provider, parsed);
+      const authorized = provider.authorize(request, parsed, made);
+      const carried = made === undefined ? provider.secrets(parsed) : [made];
 
       expect(request).toEqual(before);
       expect(JSON.stringify(authorized)).not.toContain(canary);
       expect(authorized.headers["content-type"]).toBe("application/json");
       expect(authorized.path).toContain("kept=1");
-      expect(Object.values(authorized.headers).some((value) => provider.secrets(parsed).some((secret) => value.includes(secret)))).toBe(true);
-      for (const secret of provider.secrets(parsed)) expect(authorized.path).not.toContain(secret);
+      expect(Object.values(authorized.headers).some((value) => carried.some((secret) => value.includes(secret)))).toBe(true);
+      for (const secret of [...provider.secrets(parsed), ...carried]) expect(authorized.path).not.toContain(secret);
       // What the key sets, a caller's own must have been taken out of before.
       const set = Object.keys(authorized.headers).filter((name) => !(name in request.headers));
       expect(provider.credentialHeaders).toEqual(expect.arrayContaining(set));
@@ -178,9 +199,9 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
 
   describe("configuration of the SDK", () => {
     test.each(keys)("holds the secret as an own property, and nothing undefined: row %#", (parsed) => {
-      const config: object = provider.config(parsed, undefined);
-      expect(Object.values(config)).toContain(provider.principal(parsed));
-      expect(Object.values(config)).not.toContain(undefined);
+      const values = deepValues(provider.config(parsed, undefined));
+      expect(provider.secrets(parsed).some((secret) => values.includes(secret))).toBe(true);
+      expect(values).not.toContain(undefined);
     });
 
     test.each(keys)("names the vendor's host nowhere once an operator's base URL is set: row %#", (parsed) => {
@@ -276,7 +297,9 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
     const whole = contract.usage.filter((row) => !streams.includes(row));
 
     test.for(whole)("$sample ($path) is counted exactly", (row) => {
-      expect(provider.meter.json(JSON.parse(sampleAnswer(type, row.sample, 200).body), callOf(provider, row))).toEqual(row.usage);
+      const answer = sampleAnswer(type, row.sample, 200);
+      const call = { ...callOf(provider, row), body: row.body, answerHeaders: answer.headers };
+      expect(provider.meter.json(jsonOf(answer), call)).toEqual(row.usage);
     });
 
     test.for(streams)("$sample ($path) is counted exactly as it passes", (row) => {
@@ -293,6 +316,16 @@ describe.each(completeProviders.map((provider) => [provider.type, provider] as c
         feed(meter, events.slice(0, length));
         expect(meter.failed()).toBe(true);
       }
+    });
+
+    test.for(contract.reports)("$sample tells later what was used", ({ sample, form, of, usage }) => {
+      const { body } = sampleAnswer(type, sample, 200);
+      const report: Record<string, unknown> = form ? Object.fromEntries(new URLSearchParams(body.trim())) : JSON.parse(body);
+      expect(provider.report?.(report)).toEqual(of === null ? null : { of, usage });
+    });
+
+    test.each([{}, { data: null }, { data: { payload: 5 } }, { sid: 5 }, { price: "-1" }, { metadata: [] }])("a report without usage is not taken for one: %o", (report) => {
+      expect(provider.report?.(report) ?? null).toBeNull();
     });
 
     test.each([undefined, null, 5, "text", [], {}, { usage: null }, { usage: 5 }, { usage: { prompt_tokens: -1, input_tokens: "7" } }])("an answer without usage is not taken for one: %o", (answer) => {

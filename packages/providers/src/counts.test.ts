@@ -100,6 +100,7 @@ const calls = [
   ["gemini", "/v1beta/interactions"],
   ["openrouter", "/api/v1/chat/completions"],
   ["openrouter", "/api/v1/messages"],
+  ["telnyx", "/v2/ai/chat/completions"],
 ] as const;
 
 test("usage is inclusive whatever a vendor tells, in whole answers", () => {

@@ -36,6 +36,12 @@ export type CredentialProblem =
   | "conflicting"
   | "not_a_sid"
   | "not_in_list"
+  | "not_a_location"
+  | "not_json"
+  | "double_encoded"
+  | "duplicate_name"
+  | "not_a_private_key"
+  | "foreign_address"
   | "unknown_field";
 
 /** One fault of one field. The message is the rest of a sentence that begins with the field's name; it never quotes the value. */

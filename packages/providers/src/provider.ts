@@ -1,9 +1,11 @@
 import type { z } from "zod";
 import type { BYOKError } from "@stack-2025/byok-crypto";
 import type { Failure, VendorAnswer } from "./failure.ts";
+import type { ProviderHelp } from "./help.ts";
 import type { ProviderType } from "./provider-type.ts";
 import type { MeteredUsage, StreamMeter } from "./usage.ts";
 import type { KeyData, KeyMetadata, ProviderConfig } from "./key-data.ts";
+import type { Variable } from "./variables.ts";
 
 /** What a route does at the vendor. On shared and system keys it decides who may call it (see "Routes" in the docs). */
 export type RouteClass = "inference" | "create" | "read" | "list" | "manage";
@@ -37,6 +39,8 @@ export interface MeteredCall {
   body: Readonly<Record<string, unknown>> | undefined;
   /** We asked for usage where the caller did not: what it adds to the answer is taken out again. */
   askedByUs: boolean;
+  /** The answer's headers by lower-case name, for vendors that count there; absent until there is an answer. */
+  answerHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface Meter {
@@ -47,16 +51,38 @@ export interface Meter {
   stream(call: MeteredCall): StreamMeter;
 }
 
+/** A question of ours to the vendor: complete, its credential in place. */
+export interface Question {
+  method: "GET" | "POST";
+  path: string;
+  /**
+   * Only where the address stands in the key data and was found to lie on the operator's own base URL: the path is then
+   * whole, and nothing is put before it.
+   */
+  origin?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 /**
- * Asks the vendor something during a probe: 10 s in all, 64 KiB of answer. The request is complete, its credential in
- * place; the path's origin is `origin(keyData, path)` or the operator's. Rejects with ProviderUnavailableError.
+ * Asks the vendor something: 10 s in all, 64 KiB of answer. Where the question names no origin, the path's is
+ * `origin(keyData, path)` or the operator's. Rejects with ProviderUnavailableError.
  */
-export type Ask = (request: { method: "GET" | "POST"; path: string; headers?: Record<string, string>; body?: string }) => Promise<VendorAnswer>;
+export type Ask = (question: Question) => Promise<VendorAnswer>;
+
+/** What a stored key was exchanged for: a secret of its own, good until a moment. */
+export type TokenOutcome = { outcome: "token"; token: string; expiresAt: Date } | { outcome: "refused"; failure: Failure };
 
 /** A probe says `invalid` only where it is certain: doubt is resolved by a second question, or reported as it came. */
 export type ProbeOutcome =
   | { outcome: "alive"; balance: { amount: string; currency: string } | null; note: string | null; metadata?: Record<string, string> }
   | { outcome: "refused"; failure: Failure };
+
+/** `of` is the vendor's own id of the message, call or request, as the answer that took the order gave it. */
+export interface LaterUsage {
+  of: string;
+  usage: MeteredUsage;
+}
 
 /** How a request of ours is refused in the vendor's own error shape, so that its SDK raises what its users know. */
 export interface Refusal {
@@ -75,9 +101,16 @@ export interface Provider<P extends ProviderType = ProviderType> {
   readonly name: string;
   /** Its schema gives the type of `keyData`, the check, the form and the document. */
   readonly credentials: z.ZodType<KeyData<P>>;
+  /** Environment variables of the vendor's world, in the order in which its SDK would look. */
+  readonly variables: readonly Variable[];
+  readonly help: ProviderHelp;
 
-  /** Trims and checks pasted key data. @throws KeyValidationError naming the field, never its value. */
-  parse(keyData: unknown): KeyData<P>;
+  /**
+   * Trims and checks pasted key data. `baseUrl`: an operator's override; an address in key data may lie on it.
+   *
+   * @throws KeyValidationError naming the field, never its value
+   */
+  parse(keyData: unknown, baseUrl?: string): KeyData<P>;
   /** The principal secret: API key, auth token, key secret. */
   principal(keyData: KeyData<P>): string;
   /** Every secret value in it, for scrubbing. */
@@ -96,8 +129,18 @@ export interface Provider<P extends ProviderType = ProviderType> {
   readonly credentialParameters: readonly string[];
   /** The byok token where the vendor's SDK puts its key; null where there is none there. */
   presentedToken(request: VendorRequest): string | null;
-  /** Puts the key in: sets headers, and rewrites the path where the account stands in it. The request is already stripped. */
-  authorize(request: VendorRequest, keyData: KeyData<P>): VendorRequest;
+  /**
+   * Where requests do not carry the stored secret itself but a token that it is exchanged for (a service account): makes
+   * one. null: this key goes into its requests as it is. Absent: so does every key of this vendor. Who calls keeps the
+   * token with the key's version, scrubs it like a secret, and makes a new one a minute before `expiresAt`, or at once
+   * where a call with it was answered 401.
+   */
+  accessToken?(keyData: KeyData<P>, ask: Ask, now: Date, baseUrl?: string): Promise<TokenOutcome> | null;
+  /**
+   * Puts the key in, or the token that it was exchanged for: sets headers, and rewrites the path where the account stands
+   * in it. The request is already stripped. Without the token that a key needs, the credential is left as it is.
+   */
+  authorize(request: VendorRequest, keyData: KeyData<P>, accessToken?: string): VendorRequest;
 
   /** The route of a call; null: unknown, which passes on the caller's own key only. `pathname` has no query. */
   route(method: string, pathname: string): Route | null;
@@ -109,13 +152,18 @@ export interface Provider<P extends ProviderType = ProviderType> {
   /** The model that a call names; null where it names none. */
   model(path: string, body: Readonly<Record<string, unknown>> | undefined): string | null;
   readonly meter: Meter;
+  /**
+   * What a later report tells of something that was ordered before: a resource that was fetched again, or the body of a
+   * callback (its JSON, or the fields of its form). null: it tells no usage. Absent: this vendor reports nothing later.
+   */
+  report?(report: Readonly<Record<string, unknown>>): LaterUsage | null;
   /** Names a failed answer (status ≥ 400, or a 200 that carries an error). `now` resolves dates in its text. */
   classify(answer: VendorAnswer, now: Date): Failure;
   /** The vendor's own id of a call, from the headers of its answer. */
   vendorRequestId(headers: Readonly<Record<string, string>>): string | null;
 
   /** Free and read-only. A scoped key that may not do the probe is alive. */
-  probe(keyData: KeyData<P>, ask: Ask, now: Date): Promise<ProbeOutcome>;
+  probe(keyData: KeyData<P>, ask: Ask, now: Date, baseUrl?: string): Promise<ProbeOutcome>;
   /** Constructor options of the vendor's official SDK, immune to the host's environment. `baseUrl`: an operator's override, without the version segment. */
   config(keyData: KeyData<P>, baseUrl: string | undefined): ProviderConfig<P>;
   refusal(error: BYOKError): Refusal;

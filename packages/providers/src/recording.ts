@@ -7,13 +7,18 @@ interface Seen {
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** An HTTP server that keeps what it was asked and answers all alike. */
+/** An HTTP server that keeps what it was asked, and answers all alike unless told otherwise. */
 export class Recorder {
   readonly seen: Seen[] = [];
+  readonly #answer: (url: string) => string;
   readonly #server: Server = createServer((request, response) => {
     this.seen.push({ url: request.url ?? "", headers: request.headers });
-    response.writeHead(200, { "content-type": "application/json" }).end('{"object":"list","data":[],"has_more":false}');
+    response.writeHead(200, { "content-type": "application/json" }).end(this.#answer(request.url ?? ""));
   });
+
+  constructor(answer: (url: string) => string = () => '{"object":"list","data":[],"has_more":false}') {
+    this.#answer = answer;
+  }
 
   get url(): string {
     const address = this.#server.address();

@@ -1,10 +1,11 @@
 // The sandbox's own routes, for processes that did not start it: write a script, read the ledger, start over.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
-import { isObject, parseJson } from "./dialect.ts";
+import { isObject, parseJson, textIn } from "./dialect.ts";
 import { parseFaults } from "./fault.ts";
 import { published } from "./ledger.ts";
 import type { Memory } from "./serve-call.ts";
+import { tokenUri } from "./vault.ts";
 
 /** Answers a request below `/_sandbox`. */
 export async function serveControl(memory: Memory, reset: () => void, request: IncomingMessage, response: ServerResponse, address: URL): Promise<void> {
@@ -16,7 +17,8 @@ export async function serveControl(memory: Memory, reset: () => void, request: I
     return send(response, 200, { ok: true });
   }
   if (asked === "POST /_sandbox/script") return writeScript(memory, body, response);
-  send(response, 404, { error: "The sandbox has POST /_sandbox/script, GET /_sandbox/ledger and POST /_sandbox/reset." });
+  if (asked === "POST /_sandbox/service-account") return send(response, 200, makeAccount(memory, body));
+  send(response, 404, { error: "The sandbox has POST /_sandbox/script, GET /_sandbox/ledger, POST /_sandbox/service-account and POST /_sandbox/reset." });
 }
 
 function readLedger(memory: Memory, query: URLSearchParams): unknown {
@@ -37,6 +39,13 @@ function writeScript(memory: Memory, body: string, response: ServerResponse): vo
     if (!(error instanceof TypeError)) throw error;
     send(response, 400, { error: error.message });
   }
+}
+
+function makeAccount(memory: Memory, body: string): unknown {
+  const given = parseJson(body);
+  const name = isObject(given) ? textIn(given, "name") : "";
+  const projectId = isObject(given) ? textIn(given, "projectId") : "";
+  return memory.vault.makeServiceAccount({ ...(name !== "" && { name }), ...(projectId !== "" && { projectId }) }, tokenUri(memory.url));
 }
 
 function parseScript(body: string): { key: string; faults: ReturnType<typeof parseFaults> } {

@@ -15,6 +15,8 @@ export interface Credential {
   readonly username: string;
   /** Which header brought it, where a vendor takes several. */
   readonly header: string;
+  /** Whose it is, where its text does not tell: a key that the vendor made on request is of the account that asked. */
+  readonly account?: string;
   /** Whether the vendor could have issued it. */
   readonly wellFormed: boolean;
 }
@@ -70,26 +72,28 @@ interface AnswerHead {
   readonly headers: Readonly<Record<string, string>>;
   /** When the request's JSON body does not name it. */
   readonly model?: string;
+  /** What the headers tell of usage, before any of the body. */
+  readonly headerUsage?: Usage;
 }
 
 export interface PlainAnswer extends AnswerHead {
   readonly body: string | Buffer;
   readonly usage?: Usage;
-  /** Where the body is to be written in two. */
-  readonly splitAt?: number;
+  /** Where the body is to be written in pieces, in order. */
+  readonly splitAt?: readonly number[];
   /** What stands in the body instead when the vendor fails inside a 200, where it does such a thing. */
   readonly failure?: string;
 }
 
-/** An event of a stream as it goes over the wire, and what its reader knows of usage from then on. */
+/** An event of a stream as it goes over the wire, and what its reader knows of usage from then on. A buffer is a piece of audio. */
 export interface StreamEvent {
-  readonly text: string;
+  readonly text: string | Buffer;
   readonly usage?: Usage;
 }
 
 export interface StreamAnswer extends AnswerHead {
   readonly events: Iterable<StreamEvent>;
-  /** What the vendor sends when it fails inside the stream. */
+  /** What the vendor sends when it fails inside the stream; nothing where it has no such thing, and only stops. */
   readonly failure: StreamEvent;
 }
 
@@ -119,8 +123,9 @@ export interface SocketEvent {
 }
 
 /**
- * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it, to be sent after all that
- * is still to be sent: so a later message can shorten an answer that is under way.
+ * A conversation over a WebSocket. `hear` takes a message in at once and says what follows from it: a list is sent at once, even
+ * between the events of an answer that is under way; anything else in its turn, pulled event by event, so that a later message can
+ * shorten it.
  */
 export interface Session {
   /** Which of the offered subprotocols the handshake takes. */
@@ -128,8 +133,10 @@ export interface Session {
   /** On the handshake's answer. */
   readonly headers: Readonly<Record<string, string>>;
   readonly model?: string;
-  open(): Iterable<SocketEvent>;
+  open(): readonly SocketEvent[];
   hear(message: Buffer, binary: boolean): Iterable<SocketEvent>;
+  /** The connection is gone, however it ended. */
+  closed?(at: Date): void;
   /** What the vendor sends when it fails inside the conversation. */
   readonly failure: SocketEvent;
 }
@@ -187,10 +194,12 @@ export function sse(name: string | null, data: unknown): string {
   return `${name === null ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`;
 }
 
-/** A 401 and the like, as a careless gateway before the vendor might word it: the whole key in a header and, cut in two, in the body. */
+/** A refusal as a careless gateway before the vendor might word it: the whole key in a header and, cut in two, in the body. */
 export function echoing(answer: PlainAnswer, key: string): PlainAnswer {
   const body = Buffer.from(answer.body);
-  return { ...answer, headers: { ...answer.headers, "x-received-key": key }, body, splitAt: body.indexOf(key) + Math.floor(key.length / 2) };
+  const splitAt: number[] = [];
+  for (let at = body.indexOf(key); at >= 0; at = body.indexOf(key, at + 1)) splitAt.push(at + Math.floor(key.length / 2));
+  return { ...answer, headers: { ...answer.headers, "x-received-key": key }, body, splitAt };
 }
 
 /** The page of the vendors' CDN when it finds nobody behind it. */

@@ -4,6 +4,7 @@ import { parseFaults } from "./fault.ts";
 it.each([
   { kind: "ok" }, { kind: "rate_limited" }, { kind: "rate_limited", retryAfterS: 0.5 }, { kind: "server_error", status: 529 },
   { kind: "slow", betweenChunksMs: 0 }, { kind: "cut_stream", afterEvents: 0 }, { kind: "redirect", location: "https://elsewhere.test/" },
+  { kind: "revoked", afterHandshake: true }, { kind: "test_credentials" }, { kind: "answer", status: 402, headers: { "retry-after": "3" }, body: "{}" }, { kind: "answer", status: 200 },
 ])("%o is a fault", (fault) => {
   expect(parseFaults([{ kind: "ok" }, fault])).toEqual([{ kind: "ok" }, fault]);
 });
@@ -20,6 +21,10 @@ it.each([
   { given: [{ kind: "slow", beforeHeadersMs: -1 }], says: "faults[0].beforeHeadersMs must be milliseconds from 0 to 600000." },
   { given: [{ kind: "slow", forMs: 3 }], says: "faults[0].forMs is no field of this kind of fault; it has beforeHeadersMs, betweenChunksMs." },
   { given: [{ kind: "redirect", location: "nowhere" }], says: "faults[0].location must be an absolute URL." },
+  { given: [{ kind: "answer" }], says: "faults[0].status must be a status from 200 to 599." },
+  { given: [{ kind: "answer", status: 200, headers: { a: 1 } }], says: "faults[0].headers must be an object of texts" },
+  { given: [{ kind: "answer", status: 200, body: {} }], says: "faults[0].body must be a text." },
+  { given: [{ kind: "invalid", afterHandshake: "yes" }], says: "faults[0].afterHandshake must be true or false." },
 ])("$given is refused, and the refusal says why", ({ given, says }) => {
   expect(() => parseFaults(given)).toThrow(says);
 });

@@ -121,6 +121,12 @@ describe("other processes", () => {
     expect(sandbox.ledger.entries({ provider: "openai" })[0]?.requestHeaders["authorization"]).toBe(`Bearer ${key}`);
   });
 
+  it("get a service account that may sign in here", async () => {
+    const file: unknown = await (await control("service-account", { name: "a-test-account", projectId: "other" })).json();
+    expect(file).toMatchObject({ type: "service_account", client_email: "a-test-account@other.iam.gserviceaccount.com", token_uri: `${sandbox.url}/vertex/token` });
+    expect((await control("service-account", {})).status).toBe(200);
+  });
+
   it("are told what they did wrong", async () => {
     expect(await (await control("script", { key, faults: [{ kind: "gremlins" }] })).json()).toMatchObject({ error: expect.stringContaining("faults[0].kind") as unknown });
     expect((await control("script", { faults: [] })).status).toBe(400);
@@ -183,7 +189,7 @@ describe("the server", () => {
     });
     expect(response.status).toBe(413);
     expect(sandbox.ledger.entries()[0]?.requestBody).toBe("");
-  });
+  }, 30_000);
 
   it("closing drops calls that hang, and forgets", async () => {
     const closing = await startSandbox();

@@ -9,7 +9,7 @@ import { type Ledger, LedgerBook } from "./ledger.ts";
 import { ScriptBook } from "./script-book.ts";
 import { type Asked, type Memory, serveCall } from "./serve-call.ts";
 import { serveSocket } from "./serve-socket.ts";
-import { type ServiceAccountFile, type ServiceAccountOptions, Vault } from "./vault.ts";
+import { type ServiceAccountFile, type ServiceAccountOptions, tokenUri, Vault } from "./vault.ts";
 
 export interface SandboxOptions {
   /** 0, the default, takes a free one. */
@@ -64,9 +64,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     memory.scripts.clear();
     memory.ledger.clear();
     memory.shelves.clear();
+    memory.vault.forgetDeleted();
     memory.sequence = 0;
   };
-  const server = createServer((request, response) => {
+  const server = createServer({ shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket" }, (request, response) => {
     serve(memory, reset, request, response).catch((error: unknown) => failed(error, response));
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -93,7 +94,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     url,
     ledger: memory.ledger,
     baseUrl: (provider) => `${url}/${provider}`,
-    serviceAccount: (account = {}) => memory.vault.makeServiceAccount(account, `${url}/vertex/token`),
+    serviceAccount: (account = {}) => memory.vault.makeServiceAccount(account, tokenUri(url)),
     script: (key, ...faults) => memory.scripts.write(key, parseFaults(faults)),
     reset,
     close,

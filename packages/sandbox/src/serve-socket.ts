@@ -26,12 +26,18 @@ export async function serveSocket(memory: Memory, asked: Asked, socket: Socket, 
       socket.resetAndDestroy();
       return;
     }
-    const opened = isNobody(call) ? asked.dialect.missingKey(call) : (refused(asked.dialect, call) ?? route?.open(call) ?? asked.dialect.notFound(call));
-    if ("status" in opened) await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
-    else await converse(await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened), entry, call.fault, opened);
+    const opened = isNobody(call)
+      ? asked.dialect.missingKey(call)
+      : (refused(asked.dialect, call) ?? route?.open(call) ?? asked.dialect.notFound(call));
+    if ("status" in opened) {
+      await refuseHandshake(asked, socket, entry, call.fault, gone.signal, opened);
+      return;
+    }
+    const webSocket = await shakeHands(asked, socket, head, entry, call.fault, gone.signal, opened);
+    await converse(webSocket, entry, call.fault, opened).finally(() => opened.closed?.(memory.now()));
   } catch (error) {
     if (!(error instanceof ReaderGone)) throw error;
-    entry.aborted = true;
+    entry.aborted = !entry.finished;
   } finally {
     entry.endedAt = memory.now();
     memory.ledger.settle();
@@ -41,14 +47,25 @@ export async function serveSocket(memory: Memory, asked: Asked, socket: Socket, 
 /** What the fault makes of the handshake, or of the conversation where the refusal is to come there; null for nothing. */
 function refused(dialect: Dialect, call: Call): Answer | Session | null {
   const { fault } = call;
-  if ((fault.kind === "invalid" || fault.kind === "revoked") && fault.afterHandshake === true && dialect.refuseInside !== undefined) {
+  if (
+    (fault.kind === "invalid" || fault.kind === "revoked") &&
+    fault.afterHandshake === true &&
+    dialect.refuseInside !== undefined
+  ) {
     const inside = dialect.refuseInside(call);
     return { headers: {}, open: () => inside, hear: () => [], failure: {} };
   }
   return refusalOf(dialect, call);
 }
 
-async function refuseHandshake(asked: Asked, socket: Socket, entry: LedgerEntry, fault: Fault, gone: AbortSignal, answer: Answer): Promise<void> {
+async function refuseHandshake(
+  asked: Asked,
+  socket: Socket,
+  entry: LedgerEntry,
+  fault: Fault,
+  gone: AbortSignal,
+  answer: Answer,
+): Promise<void> {
   const response = new ServerResponse(asked.request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
@@ -57,13 +74,29 @@ async function refuseHandshake(asked: Asked, socket: Socket, entry: LedgerEntry,
 }
 
 async function shakeHands(
-  asked: Asked, socket: Socket, head: Buffer, entry: LedgerEntry, fault: Fault, gone: AbortSignal, session: Session,
+  asked: Asked,
+  socket: Socket,
+  head: Buffer,
+  entry: LedgerEntry,
+  fault: Fault,
+  gone: AbortSignal,
+  session: Session,
 ): Promise<WebSocket> {
   if (fault.kind === "slow") await pause(fault.beforeHeadersMs ?? 0, gone);
-  const server = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes, handleProtocols: () => session.protocol ?? false });
-  server.on("headers", (lines: string[]) => lines.push(...Object.entries(session.headers).map(([name, value]) => `${name}: ${value}`)));
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: mostMessageBytes,
+    handleProtocols: () => session.protocol ?? false,
+  });
+  server.on("headers", (lines: string[]) =>
+    lines.push(...Object.entries(session.headers).map(([name, value]) => `${name}: ${value}`)),
+  );
   return await new Promise<WebSocket>((resolve, reject) => {
-    // A handshake that is none is answered by the library, and the connection closed.
+    server.on("wsClientError", () => {
+      entry.status = 400;
+      entry.finished = true;
+      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    });
     gone.addEventListener("abort", () => reject(new ReaderGone()), { once: true });
     server.handleUpgrade(asked.request, socket, head, (webSocket) => {
       entry.status = 101;
@@ -77,13 +110,15 @@ async function shakeHands(
 /** Sends what the session says, one message after the other, until the connection is closed. */
 async function converse(webSocket: WebSocket, entry: LedgerEntry, fault: Fault, session: Session): Promise<void> {
   const gone = new AbortController();
-  const toSay: Iterator<SocketEvent>[] = [session.open()[Symbol.iterator]()];
+  const toSay: ToSay = { atOnce: [...session.open()], inTurn: [] };
   const mistakes: unknown[] = [];
   let wake: (() => void) | undefined;
   webSocket.on("message", (data: Buffer, binary) => {
     if (!binary) noteText(entry, data);
     try {
-      toSay.push(session.hear(data, binary)[Symbol.iterator]());
+      const events = session.hear(data, binary);
+      if (Array.isArray(events)) toSay.atOnce.push(...events);
+      else toSay.inTurn.push(events[Symbol.iterator]());
     } catch (error) {
       mistakes.push(error);
     }
@@ -97,7 +132,7 @@ async function converse(webSocket: WebSocket, entry: LedgerEntry, fault: Fault, 
     wake?.();
   });
   const endsAfter = fault.kind === "cut_stream" || fault.kind === "stream_error" ? fault.afterEvents : Number.POSITIVE_INFINITY;
-  for (let sent = 0; !gone.signal.aborted; ) {
+  for (let sent = 0; !gone.signal.aborted;) {
     if (sent >= endsAfter) return await breakOff(webSocket, fault, session);
     const event = nextEvent(toSay);
     if (mistakes.length > 0) throw mistakes[0];
@@ -145,15 +180,23 @@ async function say(webSocket: WebSocket, entry: LedgerEntry, event: SocketEvent)
   if (webSocket.readyState !== WebSocket.CLOSED) await closed;
 }
 
-function nextEvent(toSay: Iterator<SocketEvent>[]): SocketEvent | undefined {
-  for (let first = toSay[0]; first !== undefined; first = toSay[0]) {
+/** What there is to say: lists go between the events of what is being told, the rest after it. */
+interface ToSay {
+  readonly atOnce: SocketEvent[];
+  readonly inTurn: Iterator<SocketEvent>[];
+}
+
+function nextEvent({ atOnce, inTurn }: ToSay): SocketEvent | undefined {
+  if (atOnce.length > 0) return atOnce.shift();
+  for (let first = inTurn[0]; first !== undefined; first = inTurn[0]) {
     const next = first.next();
     if (next.done !== true) return next.value;
-    toSay.shift();
+    inTurn.shift();
   }
   return undefined;
 }
 
 function noteText(entry: LedgerEntry, data: Buffer): void {
-  if (entry.requestBody.length < ledgerBodyBytes) entry.requestBody += `${data.toString("utf8")}\n`.slice(0, ledgerBodyBytes - entry.requestBody.length);
+  if (entry.requestBody.length < ledgerBodyBytes)
+    entry.requestBody += `${data.toString("utf8")}\n`.slice(0, ledgerBodyBytes - entry.requestBody.length);
 }

@@ -7,7 +7,7 @@ import type { Answer, PlainAnswer, StreamAnswer, StreamEvent } from "./dialect.t
 import type { Fault } from "./fault.ts";
 import type { LedgerEntry } from "./ledger.ts";
 
-/** Between the two halves of a body that is to arrive in two, long enough that no network joins them again. */
+/** Between the pieces of a body that is to arrive in several, long enough that no network joins them again. */
 const splitPauseMs = 20;
 
 /** The reader left, or the sandbox closed, while an answer was under way. */
@@ -48,11 +48,13 @@ async function tellWhole(telling: Telling, answer: PlainAnswer): Promise<void> {
     response.destroy();
     return;
   }
-  if (answer.splitAt !== undefined) {
-    await write(response, body.subarray(0, answer.splitAt), gone);
+  let from = 0;
+  for (const at of answer.splitAt ?? []) {
+    await write(response, body.subarray(from, at), gone);
     await pause(splitPauseMs, gone);
-    await write(response, body.subarray(answer.splitAt), gone);
-  } else if (body.length > 0) await write(response, body, gone);
+    from = at;
+  }
+  if (from < body.length) await write(response, body.subarray(from), gone);
   if (answer.usage !== undefined && told === answer.body) entry.usage = { ...answer.usage };
   await finish(telling);
 }
@@ -78,7 +80,7 @@ async function tellStream(telling: Telling, answer: StreamAnswer): Promise<void>
 }
 
 async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent): Promise<void> {
-  await write(response, event.text, gone);
+  if (event.text.length > 0) await write(response, event.text, gone);
   if (event.usage !== undefined) entry.usage = { ...event.usage };
   // A turn of the loop between two events: else a reader's leaving would not be noticed before the last one.
   await nextTurn();
@@ -86,6 +88,7 @@ async function tellEvent({ response, entry, gone }: Telling, event: StreamEvent)
 
 function begin({ response, entry }: Telling, answer: Answer, more: Record<string, string>): void {
   entry.status = answer.status;
+  if (answer.headerUsage !== undefined) entry.usage = { ...answer.headerUsage };
   response.writeHead(answer.status, { date: entry.at.toUTCString(), ...answer.headers, ...more });
 }
 

@@ -36,10 +36,13 @@ export interface ServiceAccount {
 
 /** A token that stands for a key. */
 export interface IssuedToken {
-  /** Which of the vendor's tokens it is: `access`, `client_secret`, `grant`, `live`. */
+  /** Which of the vendor's tokens it is: `access`, `client_secret`, `grant`, `live`; `key` for a key that was made on request. */
   readonly purpose: string;
+  /** Whose it is; empty for a key that was made on request, which is its own. */
   readonly key: string;
   readonly aliases: readonly string[];
+  /** The account, where the key's text does not tell it. */
+  readonly account?: string;
   readonly expiresAt: Date;
   /** How often it may open something; unbounded by default. */
   uses: number;
@@ -50,9 +53,10 @@ export interface IssuedToken {
 export class Vault {
   readonly #accounts = new Map<string, ServiceAccount>();
   readonly #tokens = new Map<string, IssuedToken>();
+  readonly #deleted = new Set<string>();
 
   /** Makes an account and registers its public key. All accounts of a process have one key pair: making one is slow. */
-  makeServiceAccount(options: ServiceAccountOptions, tokenUri: string): ServiceAccountFile {
+  makeServiceAccount(options: ServiceAccountOptions, signInAt: string): ServiceAccountFile {
     const { privateKey, publicKey } = keyPair();
     const projectId = options.projectId ?? "test-project";
     const keyId = randomBytes(20).toString("hex");
@@ -64,9 +68,12 @@ export class Vault {
       private_key_id: keyId,
       private_key: privateKey,
       client_email: email,
-      client_id: BigInt(`0x${keyId.slice(0, 16)}`).toString().padStart(21, "1").slice(0, 21),
+      client_id: BigInt(`0x${keyId.slice(0, 16)}`)
+        .toString()
+        .padStart(21, "1")
+        .slice(0, 21),
       auth_uri: "https://accounts.google.com/o/oauth2/auth",
-      token_uri: tokenUri,
+      token_uri: signInAt,
       auth_provider_x509_cert_url: "https://www.googleapis.com/oauth2/v1/certs",
       client_x509_cert_url: `https://www.googleapis.com/robot/v1/metadata/x509/${encodeURIComponent(email)}`,
       universe_domain: "googleapis.com",
@@ -87,6 +94,25 @@ export class Vault {
   token(text: string): IssuedToken | undefined {
     return this.#tokens.get(text);
   }
+
+  /** A key that its account deleted at the vendor. */
+  delete(key: string): void {
+    this.#deleted.add(key);
+  }
+
+  isDeleted(key: string): boolean {
+    return this.#deleted.has(key);
+  }
+
+  /** Takes deleted keys again. */
+  forgetDeleted(): void {
+    this.#deleted.clear();
+  }
+}
+
+/** Where accounts of the sandbox at `url` sign in. */
+export function tokenUri(url: string): string {
+  return `${url}/vertex/token`;
 }
 
 let made: { privateKey: string; publicKey: KeyObject } | undefined;

@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Keyring } from "./custody/keyring.ts";
 import type { Resolver } from "./use/resolve.ts";
 import type { Limiter } from "./limits/limiter.ts";
+import type { AccessTokens } from "./use/access-tokens.ts";
 import type { Parked } from "./use/parked.ts";
 import type { Transport } from "./use/transport.ts";
 import type { ProbePace } from "./keys/probe-pace.ts";
@@ -20,6 +21,7 @@ export interface Core {
   readonly parked: Parked;
   readonly transport: Transport;
   readonly probePace: ProbePace;
+  readonly accessTokens: AccessTokens;
   readonly ledger: Ledger;
   readonly clock: Clock;
   /** Webhook and return addresses inside the own network are taken. */

@@ -9,3 +9,6 @@ export {
   BYOKError, ConfigurationError, ConflictError, EncryptionError, InvalidInputError, KeyNotFoundError, KeyValidationError, PermissionDeniedError, ProviderUnavailableError, QuotaExceededError, RateLimitedError,
   type Candidate, type ErrorCode, type InputIssue, type RootKey,
 } from "@stack-2025/byok-crypto";
+export { awsKmsRootKey, type AwsCredentials, type AwsKmsOptions } from "./custody/root-keys/aws-kms.ts";
+export { pkcs11RootKey, type Pkcs11Options } from "./custody/root-keys/pkcs11.ts";
+export { vaultTransitRootKey, type VaultTransitOptions } from "./custody/root-keys/vault-transit.ts";

@@ -1,6 +1,7 @@
 /** For tests: an installation of its own, real from end to end but for the vendors, which the sandbox stands in for. */
 import { startSandbox, type Sandbox } from "@stack-2025/byok-sandbox";
 import { createTestDatabase } from "@stack-2025/byok-db/testing";
+import { ProviderType } from "@stack-2025/byok-providers";
 import { BYOKManager, type ManagerOptions } from "./manager.ts";
 
 export const rootKey = `base64:${Buffer.from(Array.from({ length: 32 }, (_, index) => (index * 73 + 41) % 251)).toString("base64")}`;
@@ -20,7 +21,7 @@ export async function openInstallation(options: Partial<ManagerOptions> = {}): P
     const manager = new BYOKManager({
       encryptionKey: rootKey,
       database: database.connectionString,
-      providers: { openai: { baseUrl: sandbox.baseUrl("openai") }, anthropic: { baseUrl: sandbox.baseUrl("anthropic") }, twilio: { baseUrl: sandbox.baseUrl("twilio") } },
+      providers: Object.fromEntries(Object.values(ProviderType).map((provider) => [provider, { baseUrl: sandbox.baseUrl(provider) }])),
       ...options,
       ...more,
     });

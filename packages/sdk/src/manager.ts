@@ -17,6 +17,7 @@ import { rememberingOwnerRef } from "./owners.ts";
 import { silentLogger } from "./silent-logger.ts";
 import type { Access, Scope } from "./scope.ts";
 import { createLedger } from "./usage/ledger.ts";
+import { AccessTokens } from "./use/access-tokens.ts";
 import { ChangeFeed } from "./use/changes.ts";
 import { Parked } from "./use/parked.ts";
 import { Resolver } from "./use/resolve.ts";
@@ -214,10 +215,16 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   await database.open({ autoMigrate: options.autoMigrate ?? true });
   const keyring = await openKeyring(database, options.encryptionKey, options.previousEncryptionKeys ?? []);
   const cache = options.cache === false ? (false as const) : { ttlMs: options.cache?.ttlMs ?? defaultTtlMs, max: options.cache?.max ?? defaultOwners };
-  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {}, onUnreadable: (key) => announceUnreadable(core, key) });
+  const resolver = new Resolver({
+    database, keyring, clock, cache,
+    systemKeys: options.systemKeys ?? {},
+    baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
+    onUnreadable: (key) => announceUnreadable(core, key),
+  });
   const ledger = createLedger({ database, clock, logger });
   const limiter = createLimiter({ database, clock, logger });
   const transport = createTransport();
+  const accessTokens = new AccessTokens();
   const feed = new ChangeFeed(database, (ownerId) => resolver.drop(ownerId), logger);
   await feed.start();
 
@@ -227,6 +234,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
     parked: new Parked(),
     probePace: new ProbePace(),
     allowPrivateUrls: options.allowPrivateUrls ?? false,
+    accessTokens,
     ownerRef: rememberingOwnerRef(database.installation.id),
     baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
     background(promise) {
@@ -246,6 +254,7 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
       await Promise.all(work);
       await transport.close();
       resolver.clear();
+      accessTokens.clear();
       keyring.close();
     },
   };

@@ -1,5 +1,5 @@
 import type { Core } from "./core.ts";
-import type { Principal, Role } from "./byok.ts";
+import type { Role } from "./byok.ts";
 
 /** What a caller may do, before roles are asked. The bare manager is trusted server code; everyone else is confined. */
 export type Access =
@@ -17,5 +17,3 @@ export interface Scope {
   readonly access: Access;
   readonly actor: string;
 }
-
-export type { Principal };

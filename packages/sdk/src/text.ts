@@ -15,7 +15,7 @@ export function text(min: number, max: number): z.ZodType<string, string> {
     .string()
     .transform((value) => value.normalize("NFC"))
     .superRefine((value, issue) => {
-      const length = [...value].length;
+      const length = Array.from(value).length; // code points
       if (length < min) issue.addIssue({ code: "custom", message: min === 1 ? "is empty" : `has ${length} characters; at least ${min} are needed` });
       if (length > max) issue.addIssue({ code: "custom", message: `has ${length} characters; at most ${max} are kept` });
       else if (new TextEncoder().encode(value).length > max * 4) issue.addIssue({ code: "custom", message: `is longer than ${max * 4} bytes` });

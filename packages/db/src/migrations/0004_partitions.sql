@@ -17,11 +17,13 @@ begin
   if parent not in ('usage_events', 'usage_hourly', 'usage_daily') then
     raise exception 'table % has no partitions', parent;
   end if;
-  if to_regclass(format('byok.%I', partition)) is not null then
+  if exists (select from pg_class where relnamespace = 'byok'::regnamespace and relname = partition) then
     return false;
   end if;
+  -- One at a time. The second look reads the catalog as it is after the wait; to_regclass would answer from a cache that a
+  -- wait for this lock does not refresh.
   perform pg_advisory_xact_lock(hashtextextended('byok partitions', 0));
-  if to_regclass(format('byok.%I', partition)) is not null then
+  if exists (select from pg_class where relnamespace = 'byok'::regnamespace and relname = partition) then
     return false;
   end if;
   -- Made beside its parent and attached: CREATE … PARTITION OF would lock every reader of the parent out.

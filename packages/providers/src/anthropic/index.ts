@@ -9,10 +9,12 @@ import { authorize, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { origin, ownsHost, sdkConfig, workspaceHeader } from "./config.ts";
 import { anthropicCredentials } from "./credentials.ts";
+import { anthropicHelp } from "./help.ts";
 import { anthropicMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { anthropicRoutes } from "./routes.ts";
 import { readsStored } from "./stored-state.ts";
+import { anthropicVariables } from "./variables.ts";
 import type { ErrorCode } from "@stack-2025/byok-crypto";
 
 /** The `type` that Anthropic's users know, where it is not that of a bad request. */
@@ -32,6 +34,8 @@ export const anthropic = defineProvider({
   type: "anthropic",
   name: "Anthropic",
   credentials: anthropicCredentials,
+  variables: anthropicVariables,
+  help: anthropicHelp,
 
   parse: (keyData) => parseKeyData("anthropic", anthropicCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

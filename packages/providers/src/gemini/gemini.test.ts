@@ -198,6 +198,8 @@ describe("the official SDK", () => {
   const hostile = new Recorder();
   beforeEach(async () => {
     await hostile.listen();
+    // The SDK remarks on the conflicts that this environment is made of.
+    for (const method of ["warn", "debug"] as const) vi.spyOn(console, method).mockImplementation(() => undefined);
     const variables = {
       GOOGLE_API_KEY: "AIza-hosts-own", GEMINI_API_KEY: "AIza-hosts-own", GOOGLE_GENAI_API_KEY: "AIza-hosts-own", GOOGLE_GENAI_ACCESS_TOKEN: "hosts-own",
       GOOGLE_GENAI_USE_VERTEXAI: "true", GOOGLE_GENAI_USE_ENTERPRISE: "true", GOOGLE_CLOUD_PROJECT: "hosts-own", GOOGLE_CLOUD_LOCATION: "hosts-own",
@@ -207,6 +209,7 @@ describe("the official SDK", () => {
   });
   afterEach(async () => {
     vi.unstubAllEnvs();
+    vi.restoreAllMocks();
     await hostile.close();
     hostile.seen.length = 0;
   });

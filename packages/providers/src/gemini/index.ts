@@ -10,14 +10,18 @@ import { authorize } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { origin, ownsHost, sdkConfig } from "./config.ts";
 import { geminiCredentials } from "./credentials.ts";
+import { geminiHelp } from "./help.ts";
 import { geminiMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { geminiRoutes } from "./routes.ts";
+import { geminiVariables } from "./variables.ts";
 
 export const gemini = defineProvider({
   type: "gemini",
   name: "Gemini",
   credentials: geminiCredentials,
+  variables: geminiVariables,
+  help: geminiHelp,
 
   parse: (keyData) => parseKeyData("gemini", geminiCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

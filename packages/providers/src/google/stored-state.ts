@@ -5,6 +5,7 @@ import type { Route } from "../provider.ts";
 const idFields: ReadonlySet<string> = new Set([
   "cachedContent", "cached_content", "previousInteractionId", "previous_interaction_id", "continuationToken", "continuation_token",
   "fileSearchStoreNames", "file_search_store_names", "fileSearchStore", "file_search_store", "agent", "environment", "environment_id",
+  "phraseSetReferences", "phrase_set_references", "phraseSet", "phrase_set", "customClass", "custom_class",
 ]);
 const uriFields: ReadonlySet<string> = new Set(["fileUri", "file_uri", "uri", "gcsUri", "gcs_uri"]);
 

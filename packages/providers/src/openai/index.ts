@@ -9,10 +9,12 @@ import { authorize, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { originOf, ownsHost, sdkConfig } from "./config.ts";
 import { openaiCredentials } from "./credentials.ts";
+import { openaiHelp } from "./help.ts";
 import { openaiMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { openaiRoutes } from "./routes.ts";
 import { readsStored } from "./stored-state.ts";
+import { openaiVariables } from "./variables.ts";
 import type { ErrorCode } from "@stack-2025/byok-crypto";
 
 /** The `type` that OpenAI's users know, where it is not that of a bad request. */
@@ -28,6 +30,8 @@ export const openai = defineProvider({
   type: "openai",
   name: "OpenAI",
   credentials: openaiCredentials,
+  variables: openaiVariables,
+  help: openaiHelp,
 
   parse: (keyData) => parseKeyData("openai", openaiCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

@@ -8,10 +8,12 @@ import { authorize, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { origin, ownsHost, sdkConfig } from "./config.ts";
 import { openrouterCredentials } from "./credentials.ts";
+import { openrouterHelp } from "./help.ts";
 import { openrouterMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { openrouterRoutes } from "./routes.ts";
 import { readsStored } from "./stored-state.ts";
+import { openrouterVariables } from "./variables.ts";
 import type { ErrorCode } from "@stack-2025/byok-crypto";
 
 /** OpenRouter's own `error_type` for our codes, where it is not that of a bad request. */
@@ -31,6 +33,8 @@ export const openrouter = defineProvider({
   type: "openrouter",
   name: "OpenRouter",
   credentials: openrouterCredentials,
+  variables: openrouterVariables,
+  help: openrouterHelp,
 
   parse: (keyData) => parseKeyData("openrouter", openrouterCredentials, keyData),
   principal: ({ apiKey }) => apiKey,

@@ -8,10 +8,12 @@ import { authorize, basicLogin, loginOf, presentedToken } from "./authorize.ts";
 import { classify } from "./classify.ts";
 import { sdkConfig } from "./config.ts";
 import { twilioCredentials } from "./credentials.ts";
+import { twilioHelp } from "./help.ts";
 import { locationOf, originOf, ownsHost } from "./hosts.ts";
-import { twilioMeter } from "./meter.ts";
+import { report, twilioMeter } from "./meter.ts";
 import { probe } from "./probe.ts";
 import { twilioRoutes } from "./routes.ts";
+import { twilioVariables } from "./variables.ts";
 
 /** Twilio's own number for each status that we refuse with: its SDK gives it as `error.code`. Ours stands in `details`. */
 const twilioCodes: Readonly<Record<number, number>> = { 400: 20001, 401: 20003, 403: 20003, 404: 20404, 409: 20409, 422: 20001, 429: 20429, 500: 20500, 503: 20503 };
@@ -20,6 +22,8 @@ export const twilio = defineProvider({
   type: "twilio",
   name: "Twilio",
   credentials: twilioCredentials,
+  variables: twilioVariables,
+  help: twilioHelp,
 
   parse: (keyData) => parseKeyData("twilio", twilioCredentials, keyData),
   principal: (keyData) => loginOf(keyData).password,
@@ -42,6 +46,7 @@ export const twilio = defineProvider({
   readsStored: (route) => route.stateful,
   model: () => null,
   meter: twilioMeter,
+  report,
   classify,
   vendorRequestId: (headers) => headers["twilio-request-id"] ?? null,
 

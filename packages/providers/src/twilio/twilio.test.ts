@@ -75,6 +75,7 @@ describe("usage", () => {
   test.each([
     [{ num_segments: "3", num_media: "0" }, { segments: 3 }],
     [{ num_segments: "1", num_media: "2" }, { segments: 1, units: { media: 2 } }],
+    [{ num_segments: "1", num_media: "0", from: "whatsapp:+15005550006" }, { segments: 1, units: { whatsappMessages: 1 } }],
     [{ num_segments: "0", num_media: "0" }, null],
     [{ num_segments: 3 }, null],
     [{ num_segments: "-3" }, null],

@@ -1,10 +1,12 @@
 // Anthropic's own SDK against the sandbox: what it accepts, and which of its errors each fault becomes.
 import Anthropic, {
-  APIConnectionError, APIError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError,
+  APIConnectionError, APIError, AuthenticationError, BadRequestError, InternalServerError, NotFoundError, PermissionDeniedError, RateLimitError, toFile,
 } from "@anthropic-ai/sdk";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../fault.ts";
+import { refusalOf } from "../refusal.fixture.ts";
 import { startSandbox } from "../sandbox.ts";
+import { allOf } from "../stream.fixture.ts";
 
 const sandbox = await startSandbox({ now: () => new Date("2026-11-24T12:00:00Z") });
 afterAll(() => sandbox.close());
@@ -25,13 +27,6 @@ function ask(apiKey = key, maxRetries = 0) {
 
 function askForStream(words: number) {
   return client().messages.create({ model, max_tokens: 200_000, stream: true, messages: [{ role: "user", content: `words: ${words}` }] });
-}
-
-function refusalOf(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => new Error("The call was answered."),
-    (error: unknown) => error,
-  );
 }
 
 async function lastEntry() {
@@ -212,5 +207,35 @@ describe("faults", () => {
     const response = await fetch(`${sandbox.baseUrl("anthropic")}/v1/models`);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ type: "error", error: { type: "authentication_error", message: "x-api-key header is required" } });
+  });
+});
+
+describe("what an account keeps", () => {
+  const otherKey = "sk-ant-api03-test-0000000000002";
+
+  it("batches of messages are its own, and answered one by one", async () => {
+    const params = { model, max_tokens: 20, messages: [{ role: "user" as const, content: "words: 2" }] };
+    const batch = await client().messages.batches.create({ requests: [{ custom_id: "one", params }, { custom_id: "two", params: { ...params, model: "claude-does-not-exist" } }] });
+    expect(batch).toMatchObject({ processing_status: "in_progress", results_url: null, request_counts: { processing: 2 } });
+    expect(await client().messages.batches.retrieve(batch.id)).toMatchObject({ processing_status: "ended", request_counts: { succeeded: 1, errored: 1 } });
+    expect(await allOf(await client().messages.batches.results(batch.id))).toMatchObject([
+      { custom_id: "one", result: { type: "succeeded", message: { usage: { input_tokens: 2, output_tokens: 2 } } } },
+      { custom_id: "two", result: { type: "errored", error: { error: { type: "not_found_error" } } } },
+    ]);
+    expect(await refusalOf(client(otherKey).messages.batches.retrieve(batch.id))).toBeInstanceOf(NotFoundError);
+    expect((await client(otherKey).messages.batches.list()).data).toEqual([]);
+    expect(await refusalOf(client().messages.batches.cancel(batch.id))).toBeInstanceOf(BadRequestError);
+    expect(await client().messages.batches.delete(batch.id)).toMatchObject({ type: "message_batch_deleted" });
+    expect((await client().messages.batches.list()).data).toEqual([]);
+  });
+
+  it("files are its own, and are not downloaded", async () => {
+    const file = await client().beta.files.upload({ file: await toFile(Buffer.from("hello"), "greeting.txt", { type: "text/plain" }) });
+    expect(file).toMatchObject({ filename: "greeting.txt", mime_type: "text/plain", size_bytes: 5, downloadable: false });
+    expect((await client().beta.files.list()).data.map((each) => each.id)).toEqual([file.id]);
+    expect(await refusalOf(client(otherKey).beta.files.retrieveMetadata(file.id))).toBeInstanceOf(NotFoundError);
+    expect((await client(otherKey).beta.files.list()).data).toEqual([]);
+    expect(await refusalOf(client().beta.files.download(file.id))).toBeInstanceOf(BadRequestError);
+    expect(await client().beta.files.delete(file.id)).toMatchObject({ type: "file_deleted" });
   });
 });

@@ -2,6 +2,8 @@
 import { accountOf } from "../account.ts";
 import type { Arrival, Credential, Dialect } from "../dialect.ts";
 import { methodNotAllowed, missingKey, notFound, refusals, tooLarge } from "./answers.ts";
+import { cancelBatch, createBatch, deleteBatch, listBatches, readBatch, readResults } from "./batches.ts";
+import { deleteFile, downloadFile, listFiles, readFile, uploadFile } from "./files.ts";
 import { countMessageTokens, createMessage } from "./messages.ts";
 import { getModel, listModels } from "./models.ts";
 
@@ -20,6 +22,17 @@ export const anthropic: Dialect = {
     { method: "POST", path: /^\/v1\/messages$/, paid: true, answer: createMessage },
     // Free, but limited, and refused to an account without credit as messages are.
     { method: "POST", path: /^\/v1\/messages\/count_tokens$/, paid: true, answer: countMessageTokens },
+    { method: "POST", path: /^\/v1\/messages\/batches$/, paid: true, answer: createBatch },
+    { method: "GET", path: /^\/v1\/messages\/batches$/, paid: false, answer: listBatches },
+    { method: "GET", path: /^\/v1\/messages\/batches\/([^/]+)$/, paid: false, answer: readBatch },
+    { method: "DELETE", path: /^\/v1\/messages\/batches\/([^/]+)$/, paid: false, answer: deleteBatch },
+    { method: "GET", path: /^\/v1\/messages\/batches\/([^/]+)\/results$/, paid: false, answer: readResults },
+    { method: "POST", path: /^\/v1\/messages\/batches\/([^/]+)\/cancel$/, paid: false, answer: cancelBatch },
+    { method: "POST", path: /^\/v1\/files$/, paid: false, answer: uploadFile },
+    { method: "GET", path: /^\/v1\/files$/, paid: false, answer: listFiles },
+    { method: "GET", path: /^\/v1\/files\/([^/]+)$/, paid: false, answer: readFile },
+    { method: "DELETE", path: /^\/v1\/files\/([^/]+)$/, paid: false, answer: deleteFile },
+    { method: "GET", path: /^\/v1\/files\/([^/]+)\/content$/, paid: false, answer: downloadFile },
   ],
 };
 

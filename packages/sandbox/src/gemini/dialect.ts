@@ -2,7 +2,17 @@
 import { accountOf } from "../account.ts";
 import { type Answer, type Arrival, type Call, type Credential, type Dialect, type Refusals, type Route } from "../dialect.ts";
 import {
-  errorInfo, type GoogleError, googleRefusals, type GoogleService, help, notFound, permissionDenied, refusal, retryInfo, tooLarge, unregisteredCaller,
+  errorInfo,
+  type GoogleError,
+  googleRefusals,
+  type GoogleService,
+  help,
+  notFound,
+  permissionDenied,
+  refusal,
+  retryInfo,
+  tooLarge,
+  unregisteredCaller,
 } from "../google/answers.ts";
 import { keyOrToken } from "../google/credential.ts";
 import { countTokens, generateContent, streamGenerateContent, type Surface } from "../google/generate.ts";
@@ -11,16 +21,30 @@ import { createInteraction, deleteInteraction, readInteraction, refusal as inter
 import { createAuthToken, openLive, refuseInside } from "./live.ts";
 import { getModel, listModels, unknownModel } from "./models.ts";
 import {
-  cachedTokens, createCachedContent, deleteCachedContent, deleteFile, listCachedContents, listFiles, readCachedContent, readFile, startUpload,
+  cachedTokens,
+  createCachedContent,
+  deleteCachedContent,
+  deleteFile,
+  listCachedContents,
+  listFiles,
+  readCachedContent,
+  readFile,
+  startUpload,
 } from "./stored.ts";
 
-const service: GoogleService = { host: "generativelanguage.googleapis.com", title: "Generative Language API" };
+const service: GoogleService = {
+  host: "generativelanguage.googleapis.com",
+  title: "Generative Language API",
+  internal:
+    "An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting",
+};
 const overloaded: GoogleError = { code: 503, message: "The model is overloaded. Please try again later.", status: "UNAVAILABLE" };
 
 const surface: Surface = {
   model: (call) => call.params[1] ?? "",
   unknownModel,
   answerFields: () => ({}),
+  candidateFields: { index: 0 },
   usageFields: {},
   cachedTokens,
   overloaded,
@@ -69,12 +93,18 @@ export const gemini: Dialect = {
     { method: "POST", path: /^\/upload\/v1[a-z]*\/files$/, paid: false, answer: startUpload },
     { method: "POST", path: /^\/v1alpha\/auth_tokens$/, paid: false, answer: oneCredential(createAuthToken) },
   ],
-  sockets: [{ path: /^\/+ws\/google\.ai\.generativelanguage\.v1[a-z]*\.GenerativeService\.BidiGenerateContent(Constrained)?$/, open: openLive }],
+  sockets: [
+    {
+      path: /^\/+ws\/google\.ai\.generativelanguage\.v1[a-z]*\.GenerativeService\.BidiGenerateContent(Constrained)?$/,
+      open: openLive,
+    },
+  ],
 };
 
 /** Beside keys there are tokens for browsers, which open the Live API only. */
 function credential(arrival: Arrival): Credential | null {
-  const named = arrival.query.get("access_token") ?? /^token\s+(auth_tokens\/\S+)$/i.exec(arrival.headers["authorization"] ?? "")?.[1];
+  const named =
+    arrival.query.get("access_token") ?? /^token\s+(auth_tokens\/\S+)$/i.exec(arrival.headers["authorization"] ?? "")?.[1];
   if (named === undefined) return keyOrToken(arrival);
   const token = arrival.vault.token(named);
   const common = { username: "", header: "query", presented: named };
@@ -98,12 +128,18 @@ function oneCredential(answer: Route["answer"]): Route["answer"] {
     const inHeader = call.headers["x-goog-api-key"] ?? "";
     const again = call.query.has("key") || call.headers["authorization"] !== undefined;
     if (!inHeader.startsWith("AQ.") || !again) return answer(call);
-    return refusal(call, { code: 400, message: "Multiple authentication credentials received. Please pass only one.", status: "INVALID_ARGUMENT" });
+    return refusal(call, {
+      code: 400,
+      message: "Multiple authentication credentials received. Please pass only one.",
+      status: "INVALID_ARGUMENT",
+    });
   };
 }
 
 const prepayDepleted: GoogleError = {
-  code: 402, message: "Your prepay credits are depleted. Please add credits to your billing account.", status: "RESOURCE_EXHAUSTED",
+  code: 402,
+  message: "Your prepay credits are depleted. Please add credits to your billing account.",
+  status: "RESOURCE_EXHAUSTED",
 };
 
 function perMinute(call: Call, retryAfterS: number): Answer {
@@ -111,7 +147,10 @@ function perMinute(call: Call, retryAfterS: number): Answer {
   const metric = "generativelanguage.googleapis.com/generate_content_free_tier_requests";
   const message = `You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits. To monitor your current usage, head to: https://ai.dev/rate-limit. \n* Quota exceeded for metric: ${metric}, limit: 5, model: ${model}\nPlease retry in ${retryAfterS}s.`;
   const violation = {
-    quotaMetric: metric, quotaId: "GenerateRequestsPerMinutePerProjectPerModel-FreeTier", quotaDimensions: { location: "global", model }, quotaValue: "5",
+    quotaMetric: metric,
+    quotaId: "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+    quotaDimensions: { location: "global", model },
+    quotaValue: "5",
   };
   return refusal(call, {
     code: 429,
@@ -137,8 +176,13 @@ function inEitherShape(refusals: Refusals): Refusals {
   return {
     ...refusals,
     rateLimited: (call, retryAfterS) =>
-      isInteraction(call) ? interactionRefusal(429, "rate_limit_exceeded", `You have exceeded your quota. Please retry in ${retryAfterS}s.`) : refusals.rateLimited(call, retryAfterS),
-    noQuota: (call) => (isInteraction(call) && call.paid ? interactionRefusal(429, "quota_exceeded", "You have exceeded your daily quota.") : refusals.noQuota(call)),
+      isInteraction(call)
+        ? interactionRefusal(429, "rate_limit_exceeded", `You have exceeded your quota. Please retry in ${retryAfterS}s.`)
+        : refusals.rateLimited(call, retryAfterS),
+    noQuota: (call) =>
+      isInteraction(call) && call.paid
+        ? interactionRefusal(429, "quota_exceeded", "You have exceeded your daily quota.")
+        : refusals.noQuota(call),
   };
 }
 

@@ -17,7 +17,8 @@ export function embedContent(call: Call): Answer {
 
 export function batchEmbedContents(call: Call): Answer {
   const requests = jsonBody(call)?.["requests"];
-  if (!Array.isArray(requests) || requests.length === 0) return badRequest(call, "* BatchEmbedContentsRequest.requests: at least one request is required");
+  if (!Array.isArray(requests) || requests.length === 0)
+    return badRequest(call, "* BatchEmbedContentsRequest.requests: at least one request is required");
   const refusal = unknownModel(call, call.params[1] ?? "");
   if (refusal !== null) return refusal;
   return told({ embeddings: requests.map((request) => ({ values: vectorOf(isObject(request) ? request : {}) })) });
@@ -27,7 +28,8 @@ export function batchEmbedContents(call: Call): Answer {
 function vectorOf(request: JsonObject): number[] {
   const content = isObject(request["content"]) ? textOf(request["content"]) : "";
   const wanted = field(request, "outputDimensionality");
-  const dimensions = typeof wanted === "number" && wanted >= 1 && wanted <= defaultDimensions ? Math.floor(wanted) : defaultDimensions;
+  const dimensions =
+    typeof wanted === "number" && wanted >= 1 && wanted <= defaultDimensions ? Math.floor(wanted) : defaultDimensions;
   const digest = createHash("sha256").update(content).digest();
   return Array.from({ length: dimensions }, (_, at) => Number(((digest.readUInt8((at * 7) % 32) - 127.5) / 7000).toFixed(6)));
 }

@@ -1,5 +1,15 @@
 // The Interactions API: Google's newer way to generate, with usage and errors of its own shape, and with interactions that stay.
-import { type Answer, type Call, Drawer, isObject, type JsonObject, jsonBody, type PlainAnswer, sse, type StreamEvent } from "../dialect.ts";
+import {
+  type Answer,
+  type Call,
+  Drawer,
+  isObject,
+  type JsonObject,
+  jsonBody,
+  type PlainAnswer,
+  sse,
+  type StreamEvent,
+} from "../dialect.ts";
 import { told, vendorHeaders } from "../google/answers.ts";
 import { boundOf, thinks } from "../google/contents.ts";
 import type { Usage } from "../ledger.ts";
@@ -17,12 +27,18 @@ export function createInteraction(call: Call): Answer {
   if (input === undefined) return refusal(400, "invalid_request", "input is required.");
   if (model.includes("does-not-exist")) return refusal(404, "not_found", `Model ${model} was not found.`);
   const config = isObject(body["generation_config"]) ? body["generation_config"] : {};
-  const speech = speak(model, promptOf(input, body["system_instruction"]), { maxTokens: boundOf(config), thinks: thinks(model, config) });
+  const speech = speak(model, promptOf(input, body["system_instruction"]), {
+    maxTokens: boundOf(config),
+    thinks: thinks(model, config),
+  });
   const id = `interaction-sandbox${String(call.sequence).padStart(6, "0")}`;
   const time = call.at.toISOString();
   const head = { id, object: "interaction", model, created: time, updated: time };
   const interaction = {
-    ...head, status: speech.truncated ? "incomplete" : "completed", steps: [{ type: "model_output", content: [{ type: "text", text: speech.text }] }], usage: usageOf(speech.usage),
+    ...head,
+    status: speech.truncated ? "incomplete" : "completed",
+    steps: [{ type: "model_output", content: [{ type: "text", text: speech.text }] }],
+    usage: usageOf(speech.usage),
   };
   if (body["store"] !== false) interactions.of(call.shelf).set(id, interaction);
   if (body["stream"] !== true) return { ...told(interaction), usage: speech.usage };
@@ -30,7 +46,12 @@ export function createInteraction(call: Call): Answer {
     status: 200,
     headers: { ...vendorHeaders, "content-type": "text/event-stream" },
     events: events(head, interaction, speech),
-    failure: { text: sse(null, { event_type: "error", error: { code: "internal", message: "Failed to get completed interaction: Result not found." } }) },
+    failure: {
+      text: sse(null, {
+        event_type: "error",
+        error: { code: "internal", message: "Failed to get completed interaction: Result not found." },
+      }),
+    },
   };
 }
 
@@ -73,7 +94,8 @@ function* events(head: object, interaction: Interaction, speech: Speech): Genera
   };
   yield event("interaction.created", { interaction: { ...head, status: "in_progress" } });
   yield event("step.start", { index: 0, step: { type: "model_output", content: [] } });
-  for (let at = 0; at < speech.words.length; at += 1) yield event("step.delta", { index: 0, delta: { type: "text", text: piece(speech.words, at) } });
+  for (let at = 0; at < speech.words.length; at += 1)
+    yield event("step.delta", { index: 0, delta: { type: "text", text: piece(speech.words, at) } });
   yield event("step.stop", { index: 0 });
   const { steps: _given, ...ended } = interaction;
   yield { ...event("interaction.completed", { interaction: ended }), usage: speech.usage };

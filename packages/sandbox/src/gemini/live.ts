@@ -26,12 +26,18 @@ export function createAuthToken(call: Call): Answer {
   const uses = typeof body["uses"] === "number" ? body["uses"] : 1;
   const expireTime = timeIn(field(body, "expireTime"), call, 30 * minuteMs);
   const newSessionExpireTime = timeIn(field(body, "newSessionExpireTime"), call, minuteMs);
-  if (expireTime.getTime() - call.at.getTime() > longestMs) return badRequest(call, "expire_time must be at most 20 hours in the future.");
+  if (expireTime.getTime() - call.at.getTime() > longestMs)
+    return badRequest(call, "expire_time must be at most 20 hours in the future.");
   const setup = field(body, "bidiGenerateContentSetup");
   const model = isObject(setup) && typeof setup["model"] === "string" ? setup["model"].replace(/^.*models\//, "") : null;
   const { key, aliases } = call.credential;
   const name = call.vault.issue("auth_tokens/", {
-    purpose: "live", key, aliases, expiresAt: newSessionExpireTime, ...(uses > 0 && { uses }), ...(model !== null && { constraint: model }),
+    purpose: "live",
+    key,
+    aliases,
+    expiresAt: newSessionExpireTime,
+    ...(uses > 0 && { uses }),
+    ...(model !== null && { constraint: model }),
   });
   return told({ name, expireTime: expireTime.toISOString(), newSessionExpireTime: newSessionExpireTime.toISOString(), uses });
 }

@@ -5,10 +5,39 @@ import { missing, told } from "../google/answers.ts";
 const generating = ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"];
 
 const models = [
-  { name: "models/gemini-3.6-flash", version: "3.6", displayName: "Gemini 3.6 Flash", inputTokenLimit: 1_048_576, outputTokenLimit: 65_536, supportedGenerationMethods: generating, thinking: true },
-  { name: "models/gemini-3.6-flash-lite", version: "3.6", displayName: "Gemini 3.6 Flash-Lite", inputTokenLimit: 1_048_576, outputTokenLimit: 65_536, supportedGenerationMethods: generating },
-  { name: "models/gemini-3.1-flash-live-preview", version: "3.1", displayName: "Gemini 3.1 Flash Live Preview", inputTokenLimit: 131_072, outputTokenLimit: 65_536, supportedGenerationMethods: ["bidiGenerateContent"] },
-  { name: "models/gemini-embedding-2", version: "2", displayName: "Gemini Embedding 2", inputTokenLimit: 8192, outputTokenLimit: 1, supportedGenerationMethods: ["embedContent", "countTokens"] },
+  {
+    name: "models/gemini-3.6-flash",
+    version: "3.6",
+    displayName: "Gemini 3.6 Flash",
+    inputTokenLimit: 1_048_576,
+    outputTokenLimit: 65_536,
+    supportedGenerationMethods: generating,
+    thinking: true,
+  },
+  {
+    name: "models/gemini-3.6-flash-lite",
+    version: "3.6",
+    displayName: "Gemini 3.6 Flash-Lite",
+    inputTokenLimit: 1_048_576,
+    outputTokenLimit: 65_536,
+    supportedGenerationMethods: generating,
+  },
+  {
+    name: "models/gemini-3.1-flash-live-preview",
+    version: "3.1",
+    displayName: "Gemini 3.1 Flash Live Preview",
+    inputTokenLimit: 131_072,
+    outputTokenLimit: 65_536,
+    supportedGenerationMethods: ["bidiGenerateContent"],
+  },
+  {
+    name: "models/gemini-embedding-2",
+    version: "2",
+    displayName: "Gemini Embedding 2",
+    inputTokenLimit: 8192,
+    outputTokenLimit: 1,
+    supportedGenerationMethods: ["embedContent", "countTokens"],
+  },
 ];
 
 export function listModels(call: Call): Answer {

@@ -29,14 +29,20 @@ const hourMs = 3_600_000;
 export function createCachedContent(call: Call): Answer {
   const body = jsonBody(call);
   if (body === null) return badJson(call);
-  if (typeof body["model"] !== "string") return badRequest(call, "* CreateCachedContentRequest.cached_content.model: model is required");
+  if (typeof body["model"] !== "string")
+    return badRequest(call, "* CreateCachedContentRequest.cached_content.model: model is required");
   const contents = Array.isArray(body["contents"]) ? body["contents"] : [];
   const tokens = countPrompt(promptOf(contents, body["systemInstruction"])).inputTokens;
   const name = `cachedContents/sandbox${String(call.sequence).padStart(6, "0")}`;
   const time = call.at.toISOString();
   const described = {
-    name, model: body["model"], displayName: body["displayName"] ?? "", createTime: time, updateTime: time,
-    expireTime: new Date(call.at.getTime() + hourMs).toISOString(), usageMetadata: { totalTokenCount: tokens },
+    name,
+    model: body["model"],
+    displayName: body["displayName"] ?? "",
+    createTime: time,
+    updateTime: time,
+    expireTime: new Date(call.at.getTime() + hourMs).toISOString(),
+    usageMetadata: { totalTokenCount: tokens },
   };
   cachedContents.of(call.shelf).set(name, { described, tokens });
   return told(described);
@@ -57,7 +63,9 @@ export function readCachedContent(call: Call): Answer {
 }
 
 export function deleteCachedContent(call: Call): Answer {
-  return cachedContents.of(call.shelf).delete(`cachedContents/${call.params[0] ?? ""}`) ? told({}) : noneOfThatName(call, "CachedContent");
+  return cachedContents.of(call.shelf).delete(`cachedContents/${call.params[0] ?? ""}`)
+    ? told({})
+    : noneOfThatName(call, "CachedContent");
 }
 
 /** The first request says what will come, and is told where to send it. */
@@ -66,7 +74,9 @@ export function startUpload(call: Call): Answer {
   const file = jsonBody(call)?.["file"];
   const displayName = isObject(file) && typeof file["displayName"] === "string" ? file["displayName"] : null;
   const id = `upload${call.sequence}`;
-  uploads.of(call.shelf).set(id, { displayName, mimeType: call.headers["x-goog-upload-header-content-type"] ?? "application/octet-stream" });
+  uploads
+    .of(call.shelf)
+    .set(id, { displayName, mimeType: call.headers["x-goog-upload-header-content-type"] ?? "application/octet-stream" });
   const address = `${call.baseUrl}${call.path}?upload_id=${id}&upload_protocol=resumable`;
   return { status: 200, headers: { ...vendorHeaders, "x-goog-upload-status": "active", "x-goog-upload-url": address }, body: "" };
 }
@@ -79,10 +89,17 @@ function finishUpload(call: Call): Answer {
   const name = `files/sandbox${String(call.sequence).padStart(6, "0")}`;
   const time = call.at.toISOString();
   const file: StoredFile = {
-    name, ...(upload.displayName !== null && { displayName: upload.displayName }), mimeType: upload.mimeType, sizeBytes: String(call.body.length),
-    createTime: time, updateTime: time, expirationTime: new Date(call.at.getTime() + 48 * hourMs).toISOString(),
+    name,
+    ...(upload.displayName !== null && { displayName: upload.displayName }),
+    mimeType: upload.mimeType,
+    sizeBytes: String(call.body.length),
+    createTime: time,
+    updateTime: time,
+    expirationTime: new Date(call.at.getTime() + 48 * hourMs).toISOString(),
     sha256Hash: Buffer.from(createHash("sha256").update(call.body).digest("hex")).toString("base64"),
-    uri: `https://generativelanguage.googleapis.com/v1beta/${name}`, state: "ACTIVE", source: "UPLOADED",
+    uri: `https://generativelanguage.googleapis.com/v1beta/${name}`,
+    state: "ACTIVE",
+    source: "UPLOADED",
   };
   files.of(call.shelf).set(name, file);
   return { ...told({ file }), headers: { ...vendorHeaders, "x-goog-upload-status": "final" } };
@@ -105,5 +122,10 @@ export function deleteFile(call: Call): Answer {
 /** What another account has and what nobody has are refused alike. */
 function noneOfThatName(call: Call, kind: string): PlainAnswer {
   const id = call.params[0] ?? "";
-  return permissionDenied(call, kind === "File" ? `You do not have permission to access the File ${id} or it may not exist.` : `${kind} not found (or permission denied)`);
+  return permissionDenied(
+    call,
+    kind === "File"
+      ? `You do not have permission to access the File ${id} or it may not exist.`
+      : `${kind} not found (or permission denied)`,
+  );
 }

@@ -3,7 +3,18 @@
 import { accountOf } from "../account.ts";
 import type { Arrival, Call, Credential, Dialect, PlainAnswer, Route } from "../dialect.ts";
 import {
-  billingDisabled, errorInfo, googleRefusals, type GoogleService, help, keysNotSupported, notFound, refusal, retryInfo, serviceDisabled, told, tooLarge,
+  billingDisabled,
+  errorInfo,
+  googleRefusals,
+  type GoogleService,
+  help,
+  keysNotSupported,
+  notFound,
+  refusal,
+  retryInfo,
+  serviceDisabled,
+  told,
+  tooLarge,
   unregisteredCaller,
 } from "../google/answers.ts";
 import { accountThatCalls, keyOrToken } from "../google/credential.ts";
@@ -38,8 +49,18 @@ export const googleSpeech: Dialect = {
     { method: "POST", path: /^\/v1(?:p1beta1)?\/speech:longrunningrecognize$/, paid: true, answer: recognizeLongV1 },
     { method: "GET", path: /^\/v1(?:p1beta1)?\/operations$/, paid: false, answer: listOperations },
     { method: "GET", path: /^\/v1(?:p1beta1)?\/operations\/([^/]+)$/, paid: false, answer: readOperation },
-    { method: "POST", path: /^\/v2\/projects\/[^/]+\/locations\/[^/]+\/recognizers\/[^/:]+:recognize$/, paid: true, answer: accountsOnly(recognizeV2) },
-    { method: "GET", path: /^\/v2\/projects\/[^/]+\/locations\/[^/]+\/recognizers$/, paid: false, answer: accountsOnly(() => told({})) },
+    {
+      method: "POST",
+      path: /^\/v2\/projects\/[^/]+\/locations\/[^/]+\/recognizers\/[^/:]+:recognize$/,
+      paid: true,
+      answer: accountsOnly(recognizeV2),
+    },
+    {
+      method: "GET",
+      path: /^\/v2\/projects\/[^/]+\/locations\/[^/]+\/recognizers$/,
+      paid: false,
+      answer: accountsOnly(() => told({})),
+    },
     { method: "GET", path: /^\/v1(?:beta1)?\/voices$/, paid: false, answer: listVoices },
     { method: "POST", path: /^\/v1(?:beta1)?\/text:synthesize$/, paid: true, answer: synthesize },
   ],
@@ -62,11 +83,17 @@ function perMinute(call: Call, retryAfterS: number): PlainAnswer {
   const { host } = serviceOf(call.path);
   const message = `Quota exceeded for quota metric 'All requests' and limit 'All requests per minute' of service '${host}' for consumer 'project_number:${projectNumber}'.`;
   const metadata = {
-    service: host, consumer: `projects/${projectNumber}`, quota_metric: `${host}/all_requests`, quota_limit: "AllRequestsPerMinutePerProject",
-    quota_limit_value: "1000", quota_unit: "1/min/{project}",
+    service: host,
+    consumer: `projects/${projectNumber}`,
+    quota_metric: `${host}/all_requests`,
+    quota_limit: "AllRequestsPerMinutePerProject",
+    quota_limit_value: "1000",
+    quota_unit: "1/min/{project}",
   };
   const details = [
-    errorInfo("RATE_LIMIT_EXCEEDED", metadata), help("Request a higher quota limit.", "https://cloud.google.com/docs/quotas/help/request_increase"), retryInfo(retryAfterS),
+    errorInfo("RATE_LIMIT_EXCEEDED", metadata),
+    help("Request a higher quota limit.", "https://cloud.google.com/docs/quotas/help/request_increase"),
+    retryInfo(retryAfterS),
   ];
   return refusal(call, { code: 429, message, status: "RESOURCE_EXHAUSTED", details });
 }

@@ -27,10 +27,14 @@ export function recognizeLongV1(call: Call): Answer {
   const name = String(1_000_000_000_000_000 + call.sequence);
   const type = "type.googleapis.com/google.cloud.speech.v1.LongRunningRecognize";
   const time = call.at.toISOString();
-  operations.of(call.shelf).set(name, {
-    name, metadata: { "@type": `${type}Metadata`, progressPercent: 100, startTime: time, lastUpdateTime: time }, done: true,
-    response: { "@type": `${type}Response`, ...recognizedV1(call, seconds) },
-  });
+  operations
+    .of(call.shelf)
+    .set(name, {
+      name,
+      metadata: { "@type": `${type}Metadata`, progressPercent: 100, startTime: time, lastUpdateTime: time },
+      done: true,
+      response: { "@type": `${type}Response`, ...recognizedV1(call, seconds) },
+    });
   return { ...told({ name }), model: modelOf(body["config"]), usage: usageOf(seconds) };
 }
 
@@ -51,11 +55,17 @@ export function recognizeV2(call: Call): Answer {
   if (seconds === null) return badRequest(call, "No audio source was given.");
   const results = [{ alternatives: [{ transcript, confidence: 0.98 }], resultEndOffset: `${seconds}s`, languageCode: "en-US" }];
   const requestId = `00000000-0000-4000-8000-${call.sequence.toString(16).padStart(12, "0")}`;
-  return { ...told({ results, metadata: { totalBilledDuration: `${seconds}s`, requestId } }), model: modelOf(body["config"]), usage: usageOf(seconds) };
+  return {
+    ...told({ results, metadata: { totalBilledDuration: `${seconds}s`, requestId } }),
+    model: modelOf(body["config"]),
+    usage: usageOf(seconds),
+  };
 }
 
 function recognizedV1(call: Call, seconds: number): object {
-  const results = [{ alternatives: [{ transcript, confidence: 0.9828748 }], resultEndTime: `${seconds}s`, languageCode: "en-us" }];
+  const results = [
+    { alternatives: [{ transcript, confidence: 0.9828748 }], resultEndTime: `${seconds}s`, languageCode: "en-us" },
+  ];
   return { results, totalBilledTime: `${seconds}s`, requestId: String(4_429_582_735_000_000 + call.sequence) };
 }
 
@@ -64,7 +74,8 @@ function secondsIn(audio: JsonObject, config: unknown): number | null {
   if (typeof audio["uri"] === "string") return secondsInBucket;
   if (typeof audio["content"] !== "string" || audio["content"] === "") return null;
   const bytes = Buffer.from(audio["content"], "base64").length;
-  const rate = isObject(config) && (config["encoding"] === "LINEAR16" || config["encoding"] === 1) ? config["sampleRateHertz"] : undefined;
+  const rate =
+    isObject(config) && (config["encoding"] === "LINEAR16" || config["encoding"] === 1) ? config["sampleRateHertz"] : undefined;
   return typeof rate === "number" && rate > 0 ? secondsOfAudio(bytes, rate * 2) : secondsOfAudio(bytes);
 }
 

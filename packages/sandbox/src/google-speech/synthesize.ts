@@ -26,10 +26,17 @@ export function synthesize(call: Call): Answer {
   if (typeof text !== "string" || text === "") return badRequest(call, "Either `input.text` or `input.ssml` must be set.");
   if (!isObject(voice)) return badRequest(call, "Voice must be set.");
   if (Buffer.byteLength(text) > mostBytes) {
-    return badRequest(call, "Either `input.text` or `input.ssml` is longer than the limit of 5000 bytes. This limit is different from quotas.");
+    return badRequest(
+      call,
+      "Either `input.text` or `input.ssml` is longer than the limit of 5000 bytes. This limit is different from quotas.",
+    );
   }
   const name = typeof voice["name"] === "string" && voice["name"] !== "" ? voice["name"] : "en-US-Standard-A";
   if (name.includes("does-not-exist")) return badRequest(call, `Voice '${name}' does not exist. Is it misspelled?`);
   const billed = isObject(input) && typeof input["ssml"] === "string" ? text.replaceAll(/<mark\b[^>]*>/g, "") : text;
-  return { ...told({ audioContent: soundOf(text).toString("base64") }), model: name, usage: { ...noTokens, characters: countCharacters(billed) } };
+  return {
+    ...told({ audioContent: soundOf(text).toString("base64") }),
+    model: name,
+    usage: { ...noTokens, characters: countCharacters(billed) },
+  };
 }

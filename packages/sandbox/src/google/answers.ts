@@ -8,11 +8,18 @@ export interface GoogleService {
   readonly host: string;
   /** As its errors name it: `Vertex AI API`. */
   readonly title: string;
+  /** The method that a path stands for, where its refusals name it. */
+  readonly method?: string;
+  /** Its words for a failure of its own. */
+  readonly internal?: string;
 }
 
 /** On every answer. */
 export const vendorHeaders: Readonly<Record<string, string>> = {
-  "content-type": "application/json; charset=UTF-8", vary: "Origin", server: "scaffolding on HTTPServer2", "server-timing": "gfet4t7; dur=41",
+  "content-type": "application/json; charset=UTF-8",
+  vary: "Origin",
+  server: "scaffolding on HTTPServer2",
+  "server-timing": "gfet4t7; dur=41",
 };
 
 export function told(body: unknown, status = 200): PlainAnswer {
@@ -70,11 +77,19 @@ export function missing(call: Call, message: string): PlainAnswer {
 
 /** Google's web servers have their own page for what no API has. */
 export function notFound(call: Call): PlainAnswer {
-  return page(404, "Not Found", `The requested URL <code>${call.path.replaceAll("<", "&lt;")}</code> was not found on this server.`);
+  return page(
+    404,
+    "Not Found",
+    `The requested URL <code>${call.path.replaceAll("<", "&lt;")}</code> was not found on this server.`,
+  );
 }
 
 export function tooLarge(call: Call): PlainAnswer {
-  return refusal(call, { code: 400, message: "Request payload size exceeds the limit: 20971520 bytes.", status: "INVALID_ARGUMENT" });
+  return refusal(call, {
+    code: 400,
+    message: "Request payload size exceeds the limit: 20971520 bytes.",
+    status: "INVALID_ARGUMENT",
+  });
 }
 
 export const unavailable: GoogleError = { code: 503, message: "The service is currently unavailable.", status: "UNAVAILABLE" };
@@ -87,10 +102,19 @@ export interface Wording extends Pick<Refusals, "noQuota" | "rateLimited" | "sco
 
 export function googleRefusals(wording: Wording): Refusals {
   return {
-    badKey: (call) => (call.credential.header === "authorization" ? invalidToken(call, wording.service(call.path)) : invalidKey(call, wording.service(call.path))),
+    badKey: (call) =>
+      call.credential.header === "authorization"
+        ? invalidToken(call, wording.service(call.path))
+        : invalidKey(call, wording.service(call.path)),
     noQuota: wording.noQuota,
     rateLimited: wording.rateLimited,
-    serverError: (call, status) => serverError(call, status, wording.overloaded ?? unavailable),
+    serverError: (call, status) =>
+      serverError(
+        call,
+        status,
+        wording.overloaded ?? unavailable,
+        wording.service(call.path).internal ?? "Internal error encountered.",
+      ),
     scoped: wording.scoped,
     echoKey: (call) => suspended(call, wording.service(call.path)),
   };
@@ -109,16 +133,31 @@ function invalidToken(call: Call, service: GoogleService): PlainAnswer {
   const message =
     "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.";
   const answer = refusal(call, {
-    code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("ACCESS_TOKEN_EXPIRED", { service: service.host })],
+    code: 401,
+    message,
+    status: "UNAUTHENTICATED",
+    details: [errorInfo("ACCESS_TOKEN_EXPIRED", asked(service))],
   });
-  return { ...answer, headers: { ...answer.headers, "www-authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"' } };
+  return {
+    ...answer,
+    headers: { ...answer.headers, "www-authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"' },
+  };
 }
 
 /** To an API key where only an account may come, and to nobody at all. */
 export function keysNotSupported(call: Call, service: GoogleService): PlainAnswer {
   const message =
     "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that assert a principal. See https://cloud.google.com/docs/authentication";
-  return refusal(call, { code: 401, message, status: "UNAUTHENTICATED", details: [errorInfo("CREDENTIALS_MISSING", { service: service.host })] });
+  return refusal(call, {
+    code: 401,
+    message,
+    status: "UNAUTHENTICATED",
+    details: [errorInfo("CREDENTIALS_MISSING", asked(service))],
+  });
+}
+
+function asked({ host, method }: GoogleService): Record<string, string> {
+  return { service: host, ...(method !== undefined && { method }) };
 }
 
 export function unregisteredCaller(call: Call): PlainAnswer {
@@ -149,11 +188,17 @@ function suspended(call: Call, service: GoogleService): PlainAnswer {
   return echoing(permissionDenied(call, message, [errorInfo("CONSUMER_SUSPENDED", metadata)]), key);
 }
 
-function serverError(call: Call, status: number, overloaded: GoogleError): PlainAnswer {
-  if (status === 502) return page(502, "Server Error", "The server encountered a temporary error and could not complete your request.");
+function serverError(call: Call, status: number, overloaded: GoogleError, internal: string): PlainAnswer {
+  if (status === 502)
+    return page(502, "Server Error", "The server encountered a temporary error and could not complete your request.");
   if (status === 503) return refusal(call, overloaded);
-  if (status === 504) return refusal(call, { code: 504, message: "Deadline expired before operation could complete.", status: "DEADLINE_EXCEEDED" });
-  return refusal(call, { code: status, message: "Internal error encountered.", status: "INTERNAL" });
+  if (status === 504)
+    return refusal(call, {
+      code: 504,
+      message: "Deadline expired before operation could complete.",
+      status: "DEADLINE_EXCEEDED",
+    });
+  return refusal(call, { code: status, message: internal, status: "INTERNAL" });
 }
 
 function page(status: number, title: string, text: string): PlainAnswer {

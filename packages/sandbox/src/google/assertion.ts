@@ -25,7 +25,11 @@ export function readAssertion(text: string): Assertion | null {
 
 /** RS256 by this account's key, and by no other that the header may name. */
 export function isSignedBy(account: ServiceAccount, { header, signed, signature }: Assertion): boolean {
-  return header["alg"] === "RS256" && (header["kid"] ?? account.keyId) === account.keyId && verify("RSA-SHA256", signed, account.publicKey, signature);
+  return (
+    header["alg"] === "RS256" &&
+    (header["kid"] ?? account.keyId) === account.keyId &&
+    verify("RSA-SHA256", signed, account.publicKey, signature)
+  );
 }
 
 /** The clock of a client is the machine's, unless its test gave it the one that the sandbox has: either will do. */

@@ -18,7 +18,8 @@ export function promptOf(contents: readonly unknown[], systemInstruction: unknow
     audioTokens += audioTokensOf(content);
     if ((content["role"] ?? "user") === "user") lastUser = text;
   }
-  const system = typeof systemInstruction === "string" ? systemInstruction : isObject(systemInstruction) ? textOf(systemInstruction) : "";
+  const system =
+    typeof systemInstruction === "string" ? systemInstruction : isObject(systemInstruction) ? textOf(systemInstruction) : "";
   return { system: system === "" ? [] : [system], turns, lastUser, audioTokens };
 }
 
@@ -44,7 +45,8 @@ export function boundOf(config: JsonObject): number | null {
 function audioTokensOf(content: JsonObject): number {
   return partsOf(content).reduce((total, part) => {
     const data = field(part, "inlineData");
-    if (!isObject(data) || typeof data["data"] !== "string" || !String(field(data, "mimeType")).startsWith("audio/")) return total;
+    if (!isObject(data) || typeof data["data"] !== "string" || !String(field(data, "mimeType")).startsWith("audio/"))
+      return total;
     return total + secondsOfAudio(Buffer.from(data["data"], "base64").length) * audioTokensPerSecond;
   }, 0);
 }

@@ -18,7 +18,12 @@ export function keyOrToken({ headers, query, vault, at }: Arrival): Credential |
   const assertion = readAssertion(bearer);
   const account = assertion === null ? undefined : vault.serviceAccount(textIn(assertion.claims, "iss"));
   if (assertion === null || account === undefined) return { ...common, key: bearer, aliases: [], wellFormed: false };
-  return { ...common, key: account.email, aliases: [account.privateKey], wellFormed: isSignedBy(account, assertion) && isTimely(assertion, at) };
+  return {
+    ...common,
+    key: account.email,
+    aliases: [account.privateKey],
+    wellFormed: isSignedBy(account, assertion) && isTimely(assertion, at),
+  };
 }
 
 /** The service account that calls; undefined for an API key. */

@@ -14,6 +14,8 @@ export interface Surface {
   unknownModel(call: Call, model: string): PlainAnswer | null;
   /** Fields of every answer and chunk. */
   answerFields(call: Call): object;
+  /** Fields of every candidate. */
+  readonly candidateFields: object;
   /** Fields of every usage. */
   readonly usageFields: object;
   /** The tokens of a cached content that the request names; null when there is none of that name. */
@@ -35,7 +37,8 @@ export function generateContent(surface: Surface, call: Call): Answer {
   const head = headOf(surface, call, asked.model);
   const blocked = blockedPrompt(asked.prompt);
   const usage = blocked ?? speechOf(asked).usage;
-  const body = blocked !== null ? blockedBody(surface, asked.prompt, head) : wholeBody(surface, asked.prompt, speechOf(asked), head);
+  const body =
+    blocked !== null ? blockedBody(surface, asked.prompt, head) : wholeBody(surface, asked.prompt, speechOf(asked), head);
   return { ...told(body), model: asked.model, usage };
 }
 
@@ -43,11 +46,19 @@ export function streamGenerateContent(surface: Surface, call: Call): Answer {
   const asked = readRequest(surface, call);
   if ("status" in asked) return asked;
   const head = headOf(surface, call, asked.model);
-  const chunks = blockedPrompt(asked.prompt) === null ? chunksOf(surface, asked.prompt, speechOf(asked), head) : [blockedChunk(surface, asked.prompt, head)];
+  const chunks =
+    blockedPrompt(asked.prompt) === null
+      ? chunksOf(surface, asked.prompt, speechOf(asked), head)
+      : [blockedChunk(surface, asked.prompt, head)];
   const failure = { error: surface.overloaded };
   const answer = { status: 200, model: asked.model };
   if (isArrayStream(call)) {
-    return { ...answer, headers: vendorHeaders, events: inArray(chunks), failure: { text: `,\r\n${JSON.stringify(failure)}\n]` } };
+    return {
+      ...answer,
+      headers: vendorHeaders,
+      events: inArray(chunks),
+      failure: { text: `,\r\n${JSON.stringify(failure)}\n]` },
+    };
   }
   const headers = { ...vendorHeaders, "content-type": "text/event-stream", "content-disposition": "attachment" };
   return { ...answer, headers, events: asEvents(chunks), failure: { text: eventOf(failure) } };
@@ -60,7 +71,10 @@ export function countTokens(surface: Surface, call: Call): Answer {
   const asked = readRequest(surface, call, isObject(inner) ? inner : body);
   if ("status" in asked) return asked;
   const totalTokens = countPrompt(asked.prompt).inputTokens;
-  return { ...told({ totalTokens, ...surface.countFields(asked.prompt), promptTokensDetails: promptDetails(asked.prompt) }), model: asked.model };
+  return {
+    ...told({ totalTokens, ...surface.countFields(asked.prompt), promptTokensDetails: promptDetails(asked.prompt) }),
+    model: asked.model,
+  };
 }
 
 function readRequest(surface: Surface, call: Call, body: JsonObject | null = jsonBody(call)): Asked | PlainAnswer {
@@ -68,8 +82,11 @@ function readRequest(surface: Surface, call: Call, body: JsonObject | null = jso
   const model = surface.model(call);
   const contents = body["contents"];
   if (contents === undefined) return badRequest(call, "* GenerateContentRequest.contents: contents is not specified");
-  const unknown = Object.keys(body).find((name) => !known.has(name) && !known.has(name.replaceAll(/_[a-z]/g, (pair) => (pair[1] ?? "").toUpperCase())));
-  if (unknown !== undefined) return badRequest(call, `Invalid JSON payload received. Unknown name "${unknown}": Cannot find field.`);
+  const unknown = Object.keys(body).find(
+    (name) => !known.has(name) && !known.has(name.replaceAll(/_[a-z]/g, (pair) => (pair[1] ?? "").toUpperCase())),
+  );
+  if (unknown !== undefined)
+    return badRequest(call, `Invalid JSON payload received. Unknown name "${unknown}": Cannot find field.`);
   const refusal = surface.unknownModel(call, model);
   if (refusal !== null) return refusal;
   const config = field(body, "generationConfig");
@@ -82,8 +99,20 @@ function readRequest(surface: Surface, call: Call, body: JsonObject | null = jso
 }
 
 const known = new Set([
-  "model", "contents", "systemInstruction", "generationConfig", "safetySettings", "tools", "toolConfig", "cachedContent", "labels", "generateContentRequest",
-  "instances", "serviceTier", "store", "modelArmorConfig",
+  "model",
+  "contents",
+  "systemInstruction",
+  "generationConfig",
+  "safetySettings",
+  "tools",
+  "toolConfig",
+  "cachedContent",
+  "labels",
+  "generateContentRequest",
+  "instances",
+  "serviceTier",
+  "store",
+  "modelArmorConfig",
 ]);
 
 function cachedNotFound(call: Call): PlainAnswer {
@@ -105,12 +134,21 @@ function blockedPrompt(prompt: Prompt): Usage | null {
 
 function blockedBody(surface: Surface, prompt: Prompt, head: object): object {
   const promptTokenCount = countPrompt(prompt).inputTokens;
-  const usageMetadata = { promptTokenCount, totalTokenCount: promptTokenCount, ...surface.usageFields, promptTokensDetails: promptDetails(prompt) };
+  const usageMetadata = {
+    promptTokenCount,
+    totalTokenCount: promptTokenCount,
+    ...surface.usageFields,
+    promptTokensDetails: promptDetails(prompt),
+  };
   return { promptFeedback: { blockReason: "SAFETY" }, usageMetadata, ...head };
 }
 
 function wholeBody(surface: Surface, prompt: Prompt, speech: Speech, head: object): object {
-  const candidate = { content: { parts: [{ text: speech.text }], role: "model" }, finishReason: finishReason(speech), index: 0 };
+  const candidate = {
+    content: { parts: [{ text: speech.text }], role: "model" },
+    finishReason: finishReason(speech),
+    ...surface.candidateFields,
+  };
   return { candidates: [candidate], usageMetadata: usageSoFar(surface, prompt, speech, speech.words.length), ...head };
 }
 
@@ -130,7 +168,7 @@ function* chunksOf(surface: Surface, prompt: Prompt, speech: Speech, head: objec
   for (let at = 0; at <= last; at += 1) {
     const spoken = at === 0 && last > 0 ? 0 : Math.min(at + 1, speech.words.length);
     const content = { parts: [{ text: piece(speech.words, at) }], role: "model" };
-    const candidate = { content, ...(at === last && { finishReason: finishReason(speech) }), index: 0 };
+    const candidate = { content, ...(at === last && { finishReason: finishReason(speech) }), ...surface.candidateFields };
     const usage = { ...speech.usage, outputTokens: speech.usage.reasoningTokens + spoken };
     yield { body: { candidates: [candidate], usageMetadata: usageSoFar(surface, prompt, speech, spoken), ...head }, usage };
   }

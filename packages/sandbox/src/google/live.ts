@@ -57,13 +57,17 @@ export class LiveSession implements Session {
     if (this.#setup !== null) return [refused("setup must be the first message and only the first")];
     const model = textIn(setup, "model").replace(/^.*models\//, "");
     if (model === "") return [refused("model is required")];
-    if (model.includes("does-not-exist")) return [refused(`models/${model} is not found for API version v1beta, or is not supported for bidiGenerateContent.`, 1008)];
-    if (this.#bound !== null && this.#bound !== model) return [refused("The model is not the one that the token is constrained to.", 1008)];
+    if (model.includes("does-not-exist"))
+      return [refused(`models/${model} is not found for API version v1beta, or is not supported for bidiGenerateContent.`, 1008)];
+    if (this.#bound !== null && this.#bound !== model)
+      return [refused("The model is not the one that the token is constrained to.", 1008)];
     const config = field(setup, "generationConfig");
     const modalities = isObject(config) ? field(config, "responseModalities") : undefined;
     const instruction = field(setup, "systemInstruction");
     this.#setup = {
-      model, system: isObject(instruction) ? textOf(instruction) : "", spoken: !Array.isArray(modalities) || modalities.includes("AUDIO"),
+      model,
+      system: isObject(instruction) ? textOf(instruction) : "",
+      spoken: !Array.isArray(modalities) || modalities.includes("AUDIO"),
     };
     return [{ ...said({ setupComplete: {} }), model }];
   }
@@ -100,7 +104,10 @@ export class LiveSession implements Session {
     if (spoken) this.#spokenTokens += responseTokens;
     else this.#turns.push(text);
     const usage: Usage = {
-      ...inWords, outputTokens: responseTokens + thought, reasoningTokens: thought, ...(spoken && { audioOutputTokens: responseTokens }),
+      ...inWords,
+      outputTokens: responseTokens + thought,
+      reasoningTokens: thought,
+      ...(spoken && { audioOutputTokens: responseTokens }),
     };
     return turnOf(words, spoken, usage, this.#outputName);
   }
@@ -108,12 +115,17 @@ export class LiveSession implements Session {
 
 function* turnOf(words: readonly string[], spoken: boolean, usage: Usage, outputName: OutputName): Generator<SocketEvent> {
   for (const [at, word] of words.entries()) {
-    const part = spoken ? { inlineData: { mimeType: "audio/pcm;rate=24000", data: soundOf(word).toString("base64") } } : { text: piece(words, at) };
+    const part = spoken
+      ? { inlineData: { mimeType: "audio/pcm;rate=24000", data: soundOf(word).toString("base64") } }
+      : { text: piece(words, at) };
     yield said({ serverContent: { modelTurn: { parts: [part] } } });
   }
   yield said({ serverContent: { generationComplete: true } });
   const heard = usage.audioInputTokens ?? 0;
-  const modalities = [{ modality: "TEXT", tokenCount: usage.inputTokens - heard }, ...(heard > 0 ? [{ modality: "AUDIO", tokenCount: heard }] : [])];
+  const modalities = [
+    { modality: "TEXT", tokenCount: usage.inputTokens - heard },
+    ...(heard > 0 ? [{ modality: "AUDIO", tokenCount: heard }] : []),
+  ];
   const responseTokens = usage.outputTokens - usage.reasoningTokens;
   const usageMetadata = {
     promptTokenCount: usage.inputTokens,

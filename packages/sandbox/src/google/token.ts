@@ -1,7 +1,18 @@
 // POST /token, as `oauth2.googleapis.com` has it: a service account signs that it is itself (RFC 7523, RS256) and gets an access
 // token for an hour. What is wrong with an assertion is said in OAuth's words, which differ from those of Google's APIs.
 import {
-  type Answer, type Arrival, type Call, type Credential, echoing, isObject, json, parseJson, type PlainAnswer, type Refusals, type Route, textIn,
+  type Answer,
+  type Arrival,
+  type Call,
+  type Credential,
+  echoing,
+  isObject,
+  json,
+  parseJson,
+  type PlainAnswer,
+  type Refusals,
+  type Route,
+  textIn,
 } from "../dialect.ts";
 import { isSignedBy, isTimely, readAssertion } from "./assertion.ts";
 
@@ -26,17 +37,25 @@ export function signerOf(arrival: Arrival): Credential | null {
   if (typeof email !== "string") return null;
   const account = arrival.vault.serviceAccount(email);
   return {
-    key: email, aliases: account === undefined ? [] : [account.privateKey], presented: assertion, username: account?.keyId ?? "", header: "assertion", wellFormed: true,
+    key: email,
+    aliases: account === undefined ? [] : [account.privateKey],
+    presented: assertion,
+    username: account?.keyId ?? "",
+    header: "assertion",
+    wellFormed: true,
   };
 }
 
 /** OAuth's words at the exchange, the API's own elsewhere. */
 export function withExchange(refusals: Refusals): Refusals {
   return {
-    badKey: (call) => (isExchange(call) ? invalidGrant(call.fault.kind === "revoked" ? badSignature : noAccount) : refusals.badKey(call)),
+    badKey: (call) =>
+      isExchange(call) ? invalidGrant(call.fault.kind === "revoked" ? badSignature : noAccount) : refusals.badKey(call),
     noQuota: (call) => (isExchange(call) ? null : refusals.noQuota(call)),
-    rateLimited: (call, retryAfterS) => (isExchange(call) ? told(429, "rate_limit_exceeded", "Rate limit exceeded.") : refusals.rateLimited(call, retryAfterS)),
-    serverError: (call, status) => (isExchange(call) ? told(status, "internal_failure", "Internal error.") : refusals.serverError(call, status)),
+    rateLimited: (call, retryAfterS) =>
+      isExchange(call) ? told(429, "rate_limit_exceeded", "Rate limit exceeded.") : refusals.rateLimited(call, retryAfterS),
+    serverError: (call, status) =>
+      isExchange(call) ? told(status, "internal_failure", "Internal error.") : refusals.serverError(call, status),
     scoped: (call) => (isExchange(call) ? null : refusals.scoped(call)),
     echoKey: (call) => {
       const { presented = "" } = call.credential;
@@ -50,7 +69,8 @@ const noAccount = "Invalid grant: account not found";
 
 function exchange(call: Call): Answer {
   const form = formOf(call);
-  if (form.get("grant_type") !== grantType) return told(400, "unsupported_grant_type", `Invalid grant_type: ${form.get("grant_type") ?? ""}`);
+  if (form.get("grant_type") !== grantType)
+    return told(400, "unsupported_grant_type", `Invalid grant_type: ${form.get("grant_type") ?? ""}`);
   const assertion = readAssertion(form.get("assertion") ?? "");
   if (assertion === null) return told(400, "invalid_request", "Bad Request");
   const { claims } = assertion;
@@ -61,11 +81,17 @@ function exchange(call: Call): Answer {
     return invalidGrant("Invalid JWT: Failed audience check.");
   }
   if (!isTimely(assertion, call.at)) {
-    return invalidGrant("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.");
+    return invalidGrant(
+      "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.",
+    );
   }
-  if (typeof claims["scope"] !== "string" || claims["scope"].trim() === "") return told(400, "invalid_scope", "Empty or missing scope not allowed.");
+  if (typeof claims["scope"] !== "string" || claims["scope"].trim() === "")
+    return told(400, "invalid_scope", "Empty or missing scope not allowed.");
   const token = call.vault.issue("ya29.sandbox-", {
-    purpose: "access", key: account.email, aliases: [account.privateKey], expiresAt: new Date(call.at.getTime() + lifetimeS * 1000),
+    purpose: "access",
+    key: account.email,
+    aliases: [account.privateKey],
+    expiresAt: new Date(call.at.getTime() + lifetimeS * 1000),
   });
   return json(200, headers, { access_token: token, expires_in: lifetimeS, token_type: "Bearer" });
 }

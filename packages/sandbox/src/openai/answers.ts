@@ -78,7 +78,8 @@ export function tooLarge(call: Call): PlainAnswer {
 
 export const refusals: Refusals = {
   badKey: (call) => unknownKey(call, masked(call.credential.key)),
-  noQuota: (call) => (call.paid ? refusal(call, 429, noQuota) : null),
+  // The Realtime API opens all the same; its responses fail.
+  noQuota: (call) => (call.paid && call.headers["upgrade"] === undefined ? refusal(call, 429, noQuota) : null),
   rateLimited,
   serverError,
   scoped: (call) => (/^\/v1\/models(\/|$)/.test(call.path) ? json(403, vendorHeaders(call), { error: missingScope }) : null),

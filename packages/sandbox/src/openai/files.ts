@@ -1,7 +1,7 @@
 // Files: each account has its own, so that a test can see whether one tenant reaches another's through a shared key.
 import { type Answer, type Call, Drawer, json, type PlainAnswer } from "../dialect.ts";
 import { badRequest, missing, refusal, vendorHeaders } from "./answers.ts";
-import { formOf, textField } from "./multipart.ts";
+import { formOf, textField } from "../multipart.ts";
 
 interface StoredFile {
   readonly content: Buffer;
@@ -17,14 +17,25 @@ export async function uploadFile(call: Call): Promise<Answer> {
   const purpose = textField(form, "purpose");
   if (file === null || typeof file === "string") return missing(call, "file");
   if (purpose === null) return missing(call, "purpose");
-  const content = Buffer.from(await file.arrayBuffer());
+  const id = storeFile(call, file.name, purpose, Buffer.from(await file.arrayBuffer()));
+  return json(200, vendorHeaders(call), files.of(call.shelf).get(id)?.described);
+}
+
+/** Puts a file on the account's shelf; returns its id. */
+export function storeFile(call: Call, filename: string, purpose: string, text: Buffer | string): string {
+  const content = typeof text === "string" ? Buffer.from(text) : text;
   const id = `file-sandbox${String(call.sequence).padStart(6, "0")}`;
   const createdAt = Math.floor(call.at.getTime() / 1000);
   const described = {
-    object: "file", id, purpose, filename: file.name, bytes: content.length, created_at: createdAt, expires_at: null, status: "processed", status_details: null,
+    object: "file", id, purpose, filename, bytes: content.length, created_at: createdAt, expires_at: null, status: "processed", status_details: null,
   };
   files.of(call.shelf).set(id, { content, described });
-  return json(200, vendorHeaders(call), described);
+  return id;
+}
+
+/** What a file of the account holds; null when it has none of that id. */
+export function contentOf(call: Call, id: string): Buffer | null {
+  return files.of(call.shelf).get(id)?.content ?? null;
 }
 
 /** The newest first, unless `order=asc`; `after` names the last one seen. */

@@ -5,6 +5,7 @@ import OpenAI, {
 } from "openai";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../fault.ts";
+import { refusalOf } from "../refusal.fixture.ts";
 import { startSandbox } from "../sandbox.ts";
 
 const sandbox = await startSandbox({ now: () => new Date("2026-11-24T12:00:00Z") });
@@ -28,13 +29,6 @@ function askForStream(words: number, includeUsage = true) {
   return client().chat.completions.create({
     model: "gpt-4o-mini", messages: [{ role: "user", content: `words: ${words}` }], stream: true, stream_options: { include_usage: includeUsage },
   });
-}
-
-function refusalOf(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => new Error("The call was answered."),
-    (error: unknown) => error,
-  );
 }
 
 async function post(body: string): Promise<object> {
@@ -268,6 +262,36 @@ describe("other routes", () => {
     let text = "";
     for await (const event of stream) if (event.type === "transcript.text.delta") text += event.delta;
     expect(text).toBe("Hello there from the byok sandbox.");
+  });
+
+  it("speech is told its characters by nobody, so the ledger counts them; newer models tell tokens in events only", async () => {
+    const sound = await client().audio.speech.create({ model: "tts-1", voice: "alloy", input: "Grüße, 🌍!" });
+    expect([sound.headers.get("content-type"), (await sound.arrayBuffer()).byteLength]).toEqual(["audio/mpeg", 64 * 8]);
+    expect(await lastEntry()).toMatchObject({ model: "tts-1", finished: true, usage: { characters: 9, inputTokens: 0 } });
+    const newer = { model: "gpt-4o-mini-tts", voice: "alloy", input: "one two three" } as const;
+    await (await client().audio.speech.create(newer)).arrayBuffer();
+    expect(await lastEntry()).toMatchObject({ finished: true, usage: null });
+    const events = await (await client().audio.speech.create({ ...newer, stream_format: "sse" })).text();
+    expect(events).toContain('{"type":"speech.audio.done","usage":{"input_tokens":3,"output_tokens":12,"total_tokens":15}}');
+    expect((await lastEntry())?.usage).toMatchObject({ inputTokens: 3, outputTokens: 12, audioOutputTokens: 12 });
+    expect(await refusalOf(client().audio.speech.create({ ...newer, model: "tts-1", stream_format: "sse" }))).toMatchObject({ status: 400, code: "unsupported_value" });
+    expect(await refusalOf(client().audio.speech.create({ ...newer, input: "x".repeat(4097) }))).toMatchObject({ code: "string_above_max_length" });
+    expect(await refusalOf(client().audio.speech.create({ ...newer, input: "" }))).toMatchObject({ code: "missing_required_parameter", param: "input" });
+  });
+
+  it("batches answer a file of requests, and belong to the account that asked", async () => {
+    const line = { custom_id: "one", method: "POST", url: "/v1/chat/completions", body: { model: "gpt-4o-mini", messages: [{ role: "user", content: "words: 3" }] } };
+    const file = await client().files.create({ file: await toFile(Buffer.from(`${JSON.stringify(line)}\n`), "in.jsonl"), purpose: "batch" });
+    const batch = await client().batches.create({ input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" });
+    expect(batch).toMatchObject({ status: "validating", output_file_id: null });
+    const done = await client().batches.retrieve(batch.id);
+    expect(done).toMatchObject({ status: "completed", request_counts: { total: 1, completed: 1 }, usage: { input_tokens: 2, output_tokens: 3 } });
+    expect(JSON.parse(await (await client().files.content(done.output_file_id ?? "")).text())).toMatchObject({ custom_id: "one", response: { status_code: 200, body: { usage: { total_tokens: 5 } } } });
+    expect((await client().batches.list()).data.map((each) => each.id)).toEqual([batch.id]);
+    expect((await client(otherKey).batches.list()).data).toEqual([]);
+    expect(await refusalOf(client(otherKey).batches.retrieve(batch.id))).toBeInstanceOf(NotFoundError);
+    expect(await refusalOf(client(otherKey).batches.create({ input_file_id: file.id, endpoint: "/v1/responses", completion_window: "24h" }))).toMatchObject({ status: 400, param: "input_file_id" });
+    expect(await refusalOf(client().batches.cancel(batch.id))).toMatchObject({ status: 409 });
   });
 
   it("files belong to the account that put them there", async () => {

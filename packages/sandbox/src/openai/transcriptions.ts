@@ -3,7 +3,7 @@ import { type Answer, type Call, json, type PlainAnswer, sse, type StreamEvent }
 import type { Usage } from "../ledger.ts";
 import { audioTokensPerSecond, countTokens, secondsOfAudio } from "../speech.ts";
 import { badRequest, limitHeaders, missing, serverErrorBody, unknownModel, vendorHeaders } from "./answers.ts";
-import { formOf, textField } from "./multipart.ts";
+import { formOf, textField } from "../multipart.ts";
 
 const transcript = "Hello there from the byok sandbox.";
 

@@ -39,13 +39,17 @@ export function readKey(call: Call): Answer {
 
 /** For management keys only. */
 export function readCredits(call: Call): Answer {
-  if (!/-mgmt-/i.test(call.credential.key)) return refusal(call, { code: 403, message: "Only management keys can perform this operation" });
+  if (!/-mgmt-/i.test(call.credential.key))
+    return refusal(call, { code: 403, message: "Only management keys can perform this operation" });
   return told(call, { data: { total_credits: 100.5, total_usage: 25.75 } });
 }
 
 /** Everybody may read them: that proves no key. */
 export function listModels(call: Call): Answer {
-  const data = [describedModel("openai/gpt-6-luna", "OpenAI: GPT-6 Luna", false), describedModel("meta-llama/llama-4-scout:free", "Meta: Llama 4 Scout (free)", true)];
+  const data = [
+    describedModel("openai/gpt-6-luna", "OpenAI: GPT-6 Luna", false),
+    describedModel("meta-llama/llama-4-scout:free", "Meta: Llama 4 Scout (free)", true),
+  ];
   return told(call, { data, total_count: data.length, links: { next: null } });
 }
 
@@ -57,7 +61,13 @@ function describedModel(id: string, name: string, free: boolean): object {
     created: 1_786_000_000,
     description: "",
     context_length: 400_000,
-    architecture: { modality: "text->text", input_modalities: ["text"], output_modalities: ["text"], tokenizer: "GPT", instruct_type: null },
+    architecture: {
+      modality: "text->text",
+      input_modalities: ["text"],
+      output_modalities: ["text"],
+      tokenizer: "GPT",
+      instruct_type: null,
+    },
     pricing: free ? { prompt: "0", completion: "0" } : { prompt: "0.000001", completion: "0.000004" },
     top_provider: { context_length: 400_000, max_completion_tokens: 128_000, is_moderated: false },
     per_request_limits: null,
@@ -71,7 +81,8 @@ function describedModel(id: string, name: string, free: boolean): object {
 /** What became of a generation, for whoever lost its stream. */
 export function readGeneration(call: Call): Answer {
   const generation = generations.of(call.shelf).get(call.query.get("id") ?? "");
-  if (generation === undefined) return refusal(call, { code: 404, message: `Generation ${call.query.get("id") ?? ""} not found` });
+  if (generation === undefined)
+    return refusal(call, { code: 404, message: `Generation ${call.query.get("id") ?? ""} not found` });
   const { id, model, at, usage, streamed, finish } = generation;
   const nothing = Object.fromEntries(nullFields.map((name) => [name, null]));
   return told(call, {
@@ -102,9 +113,28 @@ export function readGeneration(call: Call): Answer {
 }
 
 const nullFields = [
-  "app_id", "cache_discount", "cancelled", "external_user", "generation_time", "http_referer", "latency", "moderation_latency", "native_tokens_completion_images",
-  "num_fetches", "num_input_audio_prompt", "num_media_completion", "num_media_prompt", "num_search_results", "preset_id", "provider_responses", "router",
-  "service_tier", "upstream_id", "user_agent", "web_search_engine", "workspace_id",
+  "app_id",
+  "cache_discount",
+  "cancelled",
+  "external_user",
+  "generation_time",
+  "http_referer",
+  "latency",
+  "moderation_latency",
+  "native_tokens_completion_images",
+  "num_fetches",
+  "num_input_audio_prompt",
+  "num_media_completion",
+  "num_media_prompt",
+  "num_search_results",
+  "preset_id",
+  "provider_responses",
+  "router",
+  "service_tier",
+  "upstream_id",
+  "user_agent",
+  "web_search_engine",
+  "workspace_id",
 ];
 
 /** The end of connecting an account in a browser (PKCE): a code becomes a key. Any code will do, but the empty one. */

@@ -23,10 +23,21 @@ export function refusal(call: Call, error: ErrorBody, headers: Record<string, st
 }
 
 /** Errors of choosing a model and somebody who serves it. */
-export function unavailable(call: Call, code: number, errorType: string, message: string, availability: { code: string; retryable: boolean; [field: string]: unknown }, headers: Record<string, string> = {}): PlainAnswer {
+export function unavailable(
+  call: Call,
+  code: number,
+  errorType: string,
+  message: string,
+  availability: { code: string; retryable: boolean; [field: string]: unknown },
+  headers: Record<string, string> = {},
+): PlainAnswer {
   const requested_models = [modelOf(call)];
   const docs_url = `https://openrouter.ai/docs/errors#${availability.code}`;
-  return refusal(call, { code, message, error_type: errorType, http_status: code, availability: { requested_models, docs_url, ...availability } }, headers);
+  return refusal(
+    call,
+    { code, message, error_type: errorType, http_status: code, availability: { requested_models, docs_url, ...availability } },
+    headers,
+  );
 }
 
 export function missingKey(call: Call): PlainAnswer {
@@ -46,7 +57,11 @@ export function tooLarge(call: Call): PlainAnswer {
 }
 
 /** What a provider behind OpenRouter did; also stands inside of answers with status 200. */
-export const providerError: ErrorBody = { code: 502, message: "Provider returned error", metadata: { error_type: "provider_unavailable" } };
+export const providerError: ErrorBody = {
+  code: 502,
+  message: "Provider returned error",
+  metadata: { error_type: "provider_unavailable" },
+};
 
 export const refusals: Refusals = {
   badKey: (call) => refusal(call, { code: 401, message: "User not found." }),
@@ -54,8 +69,14 @@ export const refusals: Refusals = {
   rateLimited,
   serverError,
   scoped: (call) =>
-    call.paid ? unavailable(call, 403, "permission_denied", `${modelOf(call)} is not available in your region.`, { code: "region_restricted", retryable: false }) : null,
-  echoKey: (call) => echoing(refusal(call, { code: 401, message: `User not found: ${call.credential.key}` }), call.credential.key),
+    call.paid
+      ? unavailable(call, 403, "permission_denied", `${modelOf(call)} is not available in your region.`, {
+          code: "region_restricted",
+          retryable: false,
+        })
+      : null,
+  echoKey: (call) =>
+    echoing(refusal(call, { code: 401, message: `User not found: ${call.credential.key}` }), call.credential.key),
 };
 
 const noCredits: ErrorBody = {
@@ -74,7 +95,13 @@ function rateLimited(call: Call, retryAfterS: number): PlainAnswer {
     return refusal(call, { code: 429, message, metadata: { error_type: "rate_limit_exceeded", headers } }, headers);
   }
   const message = `All providers for ${modelOf(call)} are at capacity. Retry after ${seconds} seconds.`;
-  const availability = { code: "capacity_exhausted", retryable: true, retry_after: seconds, affected_providers: ["openai", "azure"], fallback_models: [] };
+  const availability = {
+    code: "capacity_exhausted",
+    retryable: true,
+    retry_after: seconds,
+    affected_providers: ["openai", "azure"],
+    fallback_models: [],
+  };
   return unavailable(call, 429, "rate_limit_exceeded", message, availability, { "retry-after": String(seconds) });
 }
 
@@ -82,7 +109,9 @@ function serverError(call: Call, status: number): PlainAnswer {
   if (status === 502) return call.paid ? refusal(call, providerError) : badGatewayPage();
   if (status === 503) {
     const availability = { code: "temporarily_unavailable", retryable: true, retry_after: 12 };
-    return unavailable(call, 503, "provider_overloaded", `${modelOf(call)} is temporarily unavailable.`, availability, { "retry-after": "12" });
+    return unavailable(call, 503, "provider_overloaded", `${modelOf(call)} is temporarily unavailable.`, availability, {
+      "retry-after": "12",
+    });
   }
   return refusal(call, { code: status, message: "Internal Server Error", metadata: { error_type: "server" } });
 }

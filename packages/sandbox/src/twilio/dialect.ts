@@ -2,9 +2,11 @@
 import type { Answer, Arrival, Call, Credential, Dialect, Route } from "../dialect.ts";
 import { readAccount, readBalance } from "./account.ts";
 import { methodNotAllowed, notAuthenticated, notFound, pageOf, refusals, tooLarge } from "./answers.ts";
-import { listCalls, placeCall, readCall } from "./calls.ts";
+import { deleteCall, listCalls, placeCall, readCall, updateCall } from "./calls.ts";
 import { deleteKey, listKeys, mintKey, opens, readKey } from "./keys.ts";
 import { deleteMessage, listMessages, readMessage, sendMessage } from "./messages.ts";
+import { buyTestNumber } from "./test-numbers.ts";
+import { listUsage } from "./usage.ts";
 
 type Rights = "any key" | "auth token only";
 
@@ -27,7 +29,11 @@ export const twilio: Dialect = {
     route("POST", "/Calls", "any key", placeCall),
     route("GET", "/Calls", "any key", listCalls),
     route("GET", "/Calls/(CA[0-9a-fA-F]{32})", "any key", readCall),
+    route("POST", "/Calls/(CA[0-9a-fA-F]{32})", "any key", updateCall),
+    route("DELETE", "/Calls/(CA[0-9a-fA-F]{32})", "any key", deleteCall),
     route("GET", "/IncomingPhoneNumbers", "any key", (call) => pageOf(call, "incoming_phone_numbers", [])),
+    route("POST", "/IncomingPhoneNumbers", "any key", buyTestNumber),
+    route("GET", "/Usage/Records(?:/(Today|Yesterday|ThisMonth|LastMonth|Daily))?", "any key", listUsage),
     route("POST", "/Keys", "auth token only", mintKey),
     route("GET", "/Keys", "auth token only", listKeys),
     route("GET", "/Keys/(SK[0-9a-fA-F]{32})", "auth token only", readKey),
@@ -42,7 +48,7 @@ export const twilio: Dialect = {
 /** A route below an account. Sending and calling cost; the rest is free. */
 function route(method: Route["method"], below: string, rights: Rights, answer: Route["answer"]): Route {
   const path = new RegExp(`^/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})${below}\\.json$`);
-  const paid = method === "POST" && /^\/(Messages|Calls)$/.test(below);
+  const paid = method === "POST" && /^\/(Messages|Calls|IncomingPhoneNumbers)$/.test(below);
   return { method, path, paid, answer: (call) => denied(call, rights) ?? answer(call) };
 }
 

@@ -1,12 +1,15 @@
 // Messages: sent, read back, listed, deleted.
+import { decimal } from "../decimal.ts";
 import { type Answer, type Call, Drawer } from "../dialect.ts";
+import { noTokens, type Usage } from "../ledger.ts";
+import { isAddress, segmentsOf } from "../text-message.ts";
 import { dateOf, deleted, formOf, notFound, pageOf, refusal, sidOf, told } from "./answers.ts";
+import { mishapOfMessage } from "./test-numbers.ts";
 
-const pricePerSegment = 0.0083;
-/** GSM 03.38, the basic set and its extension: what fits 160 characters into a segment. */
-const gsmText = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ^{}\\[~\]|€ÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
-
-interface Message {
+/** In hundred-thousandths of a dollar: an SMS is charged by the segment, WhatsApp by the message. */
+const pricePerSegment = 830;
+const pricePerWhatsApp = 500;
+export interface Message {
   readonly sid: string;
   readonly to: string;
   readonly from: string | null;
@@ -16,7 +19,7 @@ interface Message {
   readonly at: Date;
 }
 
-const messages = new Drawer<Message>();
+export const messages = new Drawer<Message>();
 
 export function sendMessage(call: Call): Answer {
   const form = formOf(call);
@@ -28,16 +31,20 @@ export function sendMessage(call: Call): Answer {
   if ((form.get("From") ?? form.get("MessagingServiceSid") ?? "") === "") return refusal(call, 400, 21603, "A 'From' phone number is required.");
   if (body === "" && media === 0) return refusal(call, 400, 21602, "Message body is required.");
   if (body.length > 1600) return refusal(call, 400, 21617, "The concatenated message body exceeds the 1600 character limit");
+  const mishap = call.fault.kind === "test_credentials" ? mishapOfMessage(call, form.get("From") ?? "", to) : null;
+  if (mishap !== null) return mishap;
   const message: Message = {
     sid: sidOf(call, media > 0 ? "MM" : "SM"), to, from: form.get("From"), service: form.get("MessagingServiceSid"), body, media, at: call.at,
   };
-  messages.of(call.shelf).set(message.sid, message);
-  return told(call, 201, describe(call, message, false));
+  // What test credentials send is kept nowhere, and charged to nobody.
+  if (call.fault.kind !== "test_credentials") messages.of(call.shelf).set(message.sid, message);
+  return { ...told(call, 201, describe(call, message, false)), usage: usageOf(message) };
 }
 
 export function readMessage(call: Call): Answer {
   const message = messages.of(call.shelf).get(call.params[1] ?? "");
-  return message === undefined ? notFound(call) : told(call, 200, describe(call, message, true));
+  if (message === undefined) return notFound(call);
+  return { ...told(call, 200, describe(call, message, true)), usage: { ...usageOf(message), cost: decimal(priceOf(message), 5), currency: "USD" } };
 }
 
 export function deleteMessage(call: Call): Answer {
@@ -51,11 +58,17 @@ export function listMessages(call: Call): Answer {
   return pageOf(call, "messages", wanted.toReversed().map((message) => describe(call, message, true)));
 }
 
-/** How many segments a text takes: 160 characters in one and 153 in each of several, or 70 and 67 outside the GSM alphabet. */
-export function segmentsOf(text: string): number {
-  const [alone, joined] = gsmText.test(text) ? [160, 153] : [70, 67];
-  if (text.length === 0) return 1;
-  return text.length <= alone ? 1 : Math.ceil(text.length / joined);
+export function isWhatsApp(message: Message): boolean {
+  return message.to.startsWith("whatsapp:");
+}
+
+/** In hundred-thousandths of a dollar. */
+export function priceOf(message: Message): number {
+  return isWhatsApp(message) ? pricePerWhatsApp : segmentsOf(message.body) * pricePerSegment;
+}
+
+function usageOf(message: Message): Usage {
+  return { ...noTokens, segments: segmentsOf(message.body) };
 }
 
 /** Price and delivery are known only when a message is read back. */
@@ -77,7 +90,7 @@ function describe(call: Call, message: Message, delivered: boolean): object {
     messaging_service_sid: message.service,
     num_media: String(message.media),
     num_segments: String(segments),
-    price: delivered ? (-segments * pricePerSegment).toFixed(5) : null,
+    price: delivered ? (-priceOf(message) / 100_000).toFixed(5) : null,
     price_unit: delivered ? "USD" : null,
     sid: message.sid,
     status: delivered ? "delivered" : message.service === null ? "queued" : "accepted",
@@ -85,9 +98,4 @@ function describe(call: Call, message: Message, delivered: boolean): object {
     to: message.to,
     uri: `${uri}.json`,
   };
-}
-
-/** E.164, or the same behind a channel such as `whatsapp:`. */
-export function isAddress(text: string): boolean {
-  return /^([a-z]+:)?\+[1-9]\d{6,14}$/.test(text);
 }

@@ -3,8 +3,9 @@ import twilio from "twilio";
 import type RequestClient from "twilio/lib/base/RequestClient.js";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { Fault } from "../fault.ts";
+import { refusalOf } from "../refusal.fixture.ts";
 import { startSandbox } from "../sandbox.ts";
-import { segmentsOf } from "./messages.ts";
+import { segmentsOf } from "../text-message.ts";
 
 const sandbox = await startSandbox({ now: () => new Date("2026-11-24T10:00:00Z") });
 afterAll(() => sandbox.close());
@@ -27,21 +28,15 @@ function client(username = account, password = token) {
 
 const message = { to: "+15005550001", from: "+15005550006", body: "Hello" };
 
-function refusalOf(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => new Error("The call was answered."),
-    (error: unknown) => error,
-  );
-}
-
 describe("messages", () => {
   it("a message is queued without a price, and has one when it is read back", async () => {
     const sent = await client().messages.create(message);
     expect(sent).toMatchObject({ status: "queued", numSegments: "1", price: null, to: message.to, dateCreated: new Date("2026-11-24T10:00:00Z") });
     const read = await client().messages(sent.sid).fetch();
     expect(read).toMatchObject({ sid: sent.sid, status: "delivered", price: "-0.00830", priceUnit: "USD" });
+    expect(sandbox.ledger.entries().at(-1)?.usage).toMatchObject({ segments: 1, cost: "0.0083", currency: "USD" });
     expect(sandbox.ledger.entries().at(0)).toMatchObject({
-      provider: "twilio", key: token, method: "POST", path: `/2010-04-01/Accounts/${account}/Messages.json`, status: 201, usage: null,
+      provider: "twilio", key: token, method: "POST", path: `/2010-04-01/Accounts/${account}/Messages.json`, status: 201, usage: { segments: 1 },
       requestBody: "To=%2B15005550001&From=%2B15005550006&Body=Hello",
     });
   });
@@ -81,7 +76,38 @@ describe("the rest of an account", () => {
     const placed = await client().calls.create({ to: message.to, from: message.from, twiml: "<Response/>" });
     expect(placed).toMatchObject({ status: "queued", duration: null, price: null });
     expect(await client().calls(placed.sid).fetch()).toMatchObject({ status: "completed", duration: "60", price: "-0.01400" });
+    expect(sandbox.ledger.entries().at(-1)?.usage).toMatchObject({ audioSeconds: 60, cost: "0.014" });
     expect(await client().calls.list()).toHaveLength(1);
+  });
+
+  it("calls are sent elsewhere, ended and called off; what is called off costs nothing", async () => {
+    const { sid } = await client().calls.create({ to: message.to, from: message.from, twiml: "<Response/>" });
+    expect(await client().calls(sid).update({ twiml: "<Response><Hangup/></Response>" })).toMatchObject({ status: "queued" });
+    expect(await client().calls(sid).update({ status: "completed" })).toMatchObject({ status: "completed", price: "-0.01400" });
+    const second = await client().calls.create({ to: message.to, from: message.from, twiml: "<Response/>" });
+    expect(await client().calls(second.sid).update({ status: "canceled" })).toMatchObject({ status: "canceled", duration: "0", price: null });
+    expect(await refusalOf(client().calls(second.sid).update({}))).toMatchObject({ status: 400, code: 21205 });
+    await client().calls(second.sid).remove();
+    expect(await client().calls.list()).toHaveLength(1);
+  });
+
+  it("its usage adds up by category and by day", async () => {
+    await client().messages.create({ ...message, body: "a".repeat(161) });
+    await client().messages.create(message);
+    await client().messages.create({ ...message, from: `whatsapp:${message.from}`, to: `whatsapp:${message.to}` });
+    await client().calls.create({ to: message.to, from: message.from, twiml: "<Response/>" });
+    const told = (await client().usage.records.today.list()).map(({ category, count, usage, usageUnit, price, priceUnit }) => ({ category, count, usage, usageUnit, price: String(price), priceUnit }));
+    expect(told).toEqual([
+      { category: "sms-outbound", count: "2", usage: "3", usageUnit: "segments", price: "0.0249", priceUnit: "usd" },
+      { category: "channels-whatsapp-outbound", count: "1", usage: "1", usageUnit: "messages", price: "0.005", priceUnit: "usd" },
+      { category: "calls-outbound", count: "1", usage: "1", usageUnit: "minutes", price: "0.014", priceUnit: "usd" },
+    ]);
+    const before = { startDate: new Date("2026-11-22T00:00:00Z"), endDate: new Date("2026-11-23T00:00:00Z") };
+    expect(await client().usage.records.daily.list(before)).toEqual([]);
+    expect(await client(apiKey, secret).usage.records.thisMonth.list({ category: "calls-outbound" })).toHaveLength(1);
+    expect((await client().usage.records.list({ category: "sms-outbound" }))[0]?.startDate).toEqual(new Date("2015-07-30T00:00:00Z"));
+    expect(await client().usage.records.yesterday.list()).toEqual([]);
+    expect(await client().usage.records.lastMonth.list()).toEqual([]);
   });
 
   it("the account says its live token, as Twilio does, and its balance", async () => {
@@ -163,6 +189,19 @@ describe("faults", () => {
     sandbox.script(secret, { kind: "scoped" });
     expect(await refusalOf(client(apiKey, secret).messages.list())).toMatchObject({ status: 401, code: 70051 });
     expect((await client(apiKey, secret).messages.create(message)).status).toBe("queued");
+  });
+
+  it("test credentials send to numbers that mean something, keep nothing, and open nothing else", async () => {
+    const test = client(account, "testcreds00000000000000000000001");
+    expect(await test.messages.create(message).catch((error: unknown) => error)).toMatchObject({ code: 21211 });
+    expect(await test.messages.create({ ...message, to: "+15558675310" })).toMatchObject({ status: "queued" });
+    expect(await refusalOf(test.messages.create({ ...message, from: "+15558675310", to: "+15558675311" }))).toMatchObject({ code: 21606 });
+    expect(await refusalOf(test.calls.create({ to: "+15005550003", from: message.from, twiml: "<Response/>" }))).toMatchObject({ code: 21215 });
+    expect(await test.incomingPhoneNumbers.create({ phoneNumber: "+15005550006" })).toMatchObject({ phoneNumber: "+15005550006" });
+    expect(await refusalOf(test.incomingPhoneNumbers.create({ phoneNumber: "+15005550000" }))).toMatchObject({ code: 21422 });
+    expect(await refusalOf(test.api.v2010.accounts(account).fetch())).toMatchObject({ status: 403, code: 20008 });
+    expect(await refusalOf(test.messages.list())).toMatchObject({ status: 403, code: 20008 });
+    expect(await client().messages.list()).toEqual([]);
   });
 
   it("a token without dashes is scripted by how it begins", async () => {

@@ -44,7 +44,7 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
   if (input.keyData === undefined) {
     throw new KeyValidationError(`keyData is missing; give what ${provider.name} issued`, { details: { field: "keyData", problem: "missing", provider: provider.type } });
   }
-  const keyData = provider.parse(input.keyData);
+  const keyData = provider.parse(input.keyData, core.baseUrl(provider.type));
 
   const digest = idempotencyDigest(scope, owner, provider, keyData, input);
   const repeated = input.idempotencyKey === undefined ? undefined : await sentBefore(scope, owner, input.idempotencyKey, digest);

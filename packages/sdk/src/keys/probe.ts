@@ -2,8 +2,8 @@ import { KeyValidationError, ProviderUnavailableError } from "@stack-2025/byok-c
 import { scrub, type Ask, type Failure, type KeyData, type Provider } from "@stack-2025/byok-providers";
 import type { Core } from "../core.ts";
 import { readSome } from "../use/answer-body.ts";
-import { vendorUrl } from "../use/door.ts";
 import { flatHeaders } from "../use/headers.ts";
+import { vendorUrl } from "../use/vendor-url.ts";
 
 /** All of a probe's questions together. */
 const longestProbeMs = 10_000;
@@ -12,12 +12,13 @@ const longestAnswer = 65_536;
 /** How a provider's folder asks its vendor something with a key: bounded in time and size, scrubbed of the key. */
 export function askVendor(core: Pick<Core, "transport" | "baseUrl">, provider: Provider, keyData: KeyData): Ask {
   const signal = AbortSignal.timeout(longestProbeMs);
-  return async ({ method, path, headers, body }) => {
+  return async ({ method, path, origin, headers, body }) => {
+    // The folder has put in what its question needs; a key that goes in as it is goes in here at the latest.
     const request = provider.authorize({ method, path, headers: { accept: "application/json", "accept-encoding": "identity", ...headers } }, keyData);
     try {
       const answer = await core.transport.send({
         method: request.method,
-        url: vendorUrl(core.baseUrl(provider.type), provider, keyData, request),
+        url: origin === undefined ? vendorUrl(core.baseUrl(provider.type), provider, keyData, request) : vendorUrl(origin, provider, keyData, request),
         headers: request.headers,
         body: body === undefined ? null : Buffer.from(body),
         firstByteMs: longestProbeMs,
@@ -41,7 +42,7 @@ export type Probed =
 /** Asks the provider whether a key is alive. @throws ProviderUnavailableError it cannot be told now; the key is not blamed */
 export async function probe(core: Pick<Core, "transport" | "baseUrl" | "clock">, provider: Provider, keyData: KeyData): Promise<Probed> {
   const startedAt = core.clock.monotonic();
-  const probed = await provider.probe(keyData, askVendor(core, provider, keyData), core.clock.now());
+  const probed = await provider.probe(keyData, askVendor(core, provider, keyData), core.clock.now(), core.baseUrl(provider.type));
   const latencyMs = Math.round(core.clock.monotonic() - startedAt);
   if (probed.outcome === "alive") return { status: "active", until: null, reason: probed.note, balance: probed.balance, latencyMs };
   const { failure } = probed;

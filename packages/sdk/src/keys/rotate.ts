@@ -30,7 +30,7 @@ export async function rotateKey(scope: Scope, keyId: string, newKeyData: unknown
   const found = await findKey(scope, keyId, "keys:write");
   const provider = providerFor(found.provider);
   requireManaged(found, newKeyData);
-  const keyData = provider.parse(newKeyData);
+  const keyData = provider.parse(newKeyData, core.baseUrl(provider.type));
   const fingerprint = keyFingerprint(core.keyring, found.ownerId, provider, keyData);
   if (found.fingerprint === fingerprint) {
     throw new ConflictError(`keyData: is the ${provider.name} secret that this key has already; issue a new one at the provider and give that.`, { details: { keyId, field: "keyData" } });

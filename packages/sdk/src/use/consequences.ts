@@ -20,7 +20,9 @@ export function takeConsequences(scope: Scope, key: CandidateKey, failure: Failu
   const { core } = scope;
   const now = core.clock.now().getTime();
   if (failure.verdict === "rate_limited") core.parked.park(key, model, now + (failure.retryAfterMs ?? restMs));
-  if (failure.verdict === "exhausted") {
+  if (failure.verdict === "exhausted" && failure.scope === "model") {
+    core.parked.park(key, model, failure.until?.getTime() ?? now + exhaustedMs);
+  } else if (failure.verdict === "exhausted") {
     const until = failure.until ?? new Date(now + exhaustedMs);
     core.parked.park(key, null, Math.min(until.getTime(), now + suspicionMs));
     if (key.graceUntil === null) core.background(recordOutcome(core, key, { status: "exhausted", until, reason: failure.reason }));
@@ -37,7 +39,7 @@ async function confirm(scope: Scope, key: CandidateKey): Promise<void> {
   const opened = key.open();
   const provider = providerFor(opened.provider);
   try {
-    const probed = await provider.probe(opened.keyData, askVendor(core, provider, opened.keyData), core.clock.now());
+    const probed = await provider.probe(opened.keyData, askVendor(core, provider, opened.keyData), core.clock.now(), core.baseUrl(provider.type));
     if (probed.outcome === "refused" && probed.failure.verdict === "invalid") {
       await recordOutcome(core, key, { status: "invalid", until: null, reason: probed.failure.reason });
     }

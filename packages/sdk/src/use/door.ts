@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
-import { InvalidInputError } from "@stack-2025/byok-crypto";
-import { providerFor, type KeyData, type MeteredCall, type Provider, type ProviderType, type Route, type VendorRequest } from "@stack-2025/byok-providers";
+import { KeyValidationError } from "@stack-2025/byok-crypto";
+import { providerFor, type Failure, type MeteredCall, type Provider, type ProviderType, type Route } from "@stack-2025/byok-providers";
 import type { KeySource, UseOptions } from "../byok.ts";
+import type { Core } from "../core.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
 import { answerBody, bodyKind, readSome } from "./answer-body.ts";
@@ -10,6 +11,7 @@ import { flatHeaders, forwardedHeaders, forwardedPath, returnedHeaders } from ".
 import { scrubbed, scrubbedStream } from "./scrubbed.ts";
 import { settle } from "./settle.ts";
 import { NoAnswerError, type IncomingAnswer } from "./transport.ts";
+import { pathnameOf, vendorUrl } from "./vendor-url.ts";
 import { withCandidates, type Outcome, type Try } from "./with-key.ts";
 
 /** A provider call as a caller made it: its own credentials still in, or not; they are taken out here. */
@@ -69,12 +71,12 @@ export async function callProvider(scope: Scope, owner: OwnerRef, request: DoorR
   };
   // A stream keeps the length that was announced: not every vendor takes chunks.
   const length = request.headers["content-length"];
-  if (length !== undefined && call.body !== null && !(call.body instanceof Uint8Array)) call.headers["content-length"] = length;
+  if (length !== undefined && isStream(call.body)) call.headers["content-length"] = length;
   // What is metered is asked for unencoded: usage is read from the bytes as they pass.
   if (call.metered) call.headers["accept-encoding"] = "identity";
   return withCandidates(
     scope,
-    { owner, provider: request.provider, options, model, route: route ?? "unknown", once: request.body !== null && !(request.body instanceof Uint8Array) },
+    { owner, provider: request.provider, options, model, route: route ?? "unknown", once: isStream(request.body) },
     (one) => attempt(scope, call, one),
   );
 }
@@ -95,18 +97,26 @@ interface Call {
 async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<DoorAnswer>> {
   const { provider } = call;
   const { keyData } = one.key;
-  const startedAt = scope.core.clock.monotonic();
-  const authorized = provider.authorize({ method: call.method, path: call.path, headers: { ...call.headers } }, keyData);
+  const { core } = scope;
+  const startedAt = core.clock.monotonic();
+  let token: string | undefined;
   let answer: IncomingAnswer;
   try {
-    answer = await scope.core.transport.send({
-      method: authorized.method,
-      url: vendorUrl(scope.core.baseUrl(one.key.provider), provider, keyData, authorized),
-      headers: authorized.headers,
-      body: call.body,
-      firstByteMs: call.route?.firstByteMs ?? unlistedFirstByteMs,
-      signal: call.options.signal,
-    });
+    const exchanged = await core.accessTokens.for(core, provider, one.key);
+    if (exchanged?.outcome.outcome === "refused") {
+      await one.reservation.release();
+      return refusedExchange(provider, one, exchanged.outcome.failure);
+    }
+    token = exchanged?.outcome.token;
+    answer = await send(core, call, one, token);
+    if (answer.status === 401 && exchanged && !exchanged.fresh && !isStream(call.body)) {
+      // The token may have ended before its time: one more, with a new one.
+      answer.body.destroy();
+      core.accessTokens.drop(one.key);
+      const again = await core.accessTokens.for(core, provider, one.key);
+      token = again?.outcome.outcome === "token" ? again.outcome.token : token;
+      answer = await send(core, call, one, token);
+    }
   } catch (error) {
     if (error instanceof NoAnswerError && !error.sent) {
       await one.reservation.release();
@@ -118,7 +128,7 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
 
   const headers = flatHeaders(answer.headers);
   const vendorRequestId = provider.vendorRequestId(headers);
-  const secrets = provider.secrets(keyData);
+  const secrets = token === undefined ? provider.secrets(keyData) : [...provider.secrets(keyData), token];
   const respond = (body: AsyncIterable<Uint8Array>, length?: number): DoorAnswer => ({
     status: answer.status,
     headers: { ...returnedHeaders(answer.headers, secrets), ...(length !== undefined && { "content-length": String(length) }) },
@@ -134,7 +144,7 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
     // Where a vendor shows the credential itself, the caller sees that there is one.
     const shows = call.route === null || call.route.class === "manage";
     const bytes = { chunks: shows ? scrubbedStream(answer.body, secrets) : answer.body, destroy: () => answer.body.destroy() };
-    const body = answerBody(bytes, kind, provider, call.metered, ({ usage, outcome }) =>
+    const body = answerBody(bytes, kind, provider, call.metered && { ...call.metered, answerHeaders: headers }, ({ usage, outcome }) =>
       settleCall(scope, call, one, startedAt, { usage, outcome, status: answer.status, requests: 1, vendorRequestId }),
     );
     return { kind: "answer", value: respond(body) };
@@ -154,6 +164,34 @@ async function attempt(scope: Scope, call: Call, one: Try): Promise<Outcome<Door
   };
 }
 
+function send(core: Core, call: Call, one: Try, token: string | undefined): Promise<IncomingAnswer> {
+  const { provider } = call;
+  const { keyData } = one.key;
+  const authorized = provider.authorize({ method: call.method, path: call.path, headers: { ...call.headers } }, keyData, token);
+  return core.transport.send({
+    method: authorized.method,
+    url: vendorUrl(core.baseUrl(one.key.provider), provider, keyData, authorized),
+    headers: authorized.headers,
+    body: call.body,
+    firstByteMs: call.route?.firstByteMs ?? unlistedFirstByteMs,
+    signal: call.options.signal,
+  });
+}
+
+/** The key was refused before there was a call: where no other one is left, the caller hears of it from us. */
+function refusedExchange(provider: Provider, one: Try, failure: Failure): Outcome<DoorAnswer> {
+  return {
+    kind: "refused",
+    failure,
+    value: () => {
+      throw new KeyValidationError(`${provider.name} gave no token for the key: ${failure.reason}`, { details: { keyId: one.key.keyId, provider: provider.type, providerCode: failure.code } });
+    },
+    discard: () => undefined,
+  };
+}
+
+const isStream = (body: Call["body"]): boolean => body !== null && !(body instanceof Uint8Array);
+
 async function settleCall(
   scope: Scope,
   call: Call,
@@ -169,25 +207,6 @@ async function settleCall(
     label: call.options.label ?? null,
     latencyMs: scope.core.clock.monotonic() - startedAt,
   });
-}
-
-/** Origin and path joined so that no path can change the host or climb out of the operator's base path. */
-export function vendorUrl(baseUrl: string | undefined, provider: Provider, keyData: KeyData, request: VendorRequest): URL {
-  const base = new URL(baseUrl ?? provider.origin(keyData, request.path));
-  const prefix = base.pathname.replace(/\/$/, "");
-  const mark = request.path.indexOf("?");
-  const url = new URL(base.origin);
-  url.pathname = prefix + (mark === -1 ? request.path : request.path.slice(0, mark));
-  url.search = mark === -1 ? "" : request.path.slice(mark);
-  if (url.origin !== base.origin || (prefix !== "" && !url.pathname.startsWith(`${prefix}/`))) {
-    throw new InvalidInputError("path: leaves the provider's address; give the path as the provider documents it", { issues: [{ path: "path", message: "leaves the provider's address" }] });
-  }
-  return url;
-}
-
-export function pathnameOf(path: string): string {
-  const mark = path.indexOf("?");
-  return mark === -1 ? path : path.slice(0, mark);
 }
 
 /** The vendor's route; a body that names something stored at the vendor makes any of them stateful. */

@@ -105,7 +105,7 @@ describe("fetchFor", () => {
     const apiKey = openaiKey();
     const { id } = await add("fetch-7", apiKey);
     at.sandbox.script(apiKey, { kind: "cut_stream", afterEvents: 2 });
-    await expect(streamed(openaiOf("fetch-7"))).rejects.toThrow();
+    await expect(streamed(openaiOf("fetch-7"))).rejects.toThrow(/terminated|closed|connection/i);
     expect(await at.manager.getUsageStats(id)).toMatchObject({ requests: 1, errors: 1 });
   });
 
@@ -168,5 +168,26 @@ describe("fetchFor", () => {
     expect(answer.status).toBe(200);
     expect(body).toContain("auth_token");
     expect(body).not.toContain(authToken);
+  });
+
+  it("a service account is exchanged for a token once, which the calls then carry; a dead one fails over", async () => {
+    const [dead, alive] = [at.sandbox.serviceAccount(), at.sandbox.serviceAccount()];
+    const first = await at.manager.addKey({ userId: "fetch-14", provider: "vertex", keyData: { serviceAccount: JSON.stringify(dead) }, priority: 1, validate: "skip" });
+    const second = await at.manager.addKey({ userId: "fetch-14", provider: "vertex", keyData: { serviceAccount: JSON.stringify(alive) }, priority: 2 });
+    expect(second.status).toBe("active");
+    at.sandbox.script(dead.client_email, { kind: "revoked" });
+    const send = at.manager.fetchFor("fetch-14", "vertex");
+    const ask14 = () =>
+      send(`https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent`, {
+        method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ contents: [{ role: "user", parts: [{ text: "Say hello" }] }] }),
+      });
+    for (let call = 0; call < 2; call += 1) {
+      const answer = await ask14();
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("byok-key-id")).toBe(second.id);
+      expect(await answer.text()).toContain("candidates");
+    }
+    expect(await at.manager.getUsageStats(second.id)).toMatchObject({ requests: 2 });
+    expect((await at.manager.getUsageStats(first.id)).requests).toBe(0);
   });
 });

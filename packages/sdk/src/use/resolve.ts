@@ -21,6 +21,7 @@ export interface ResolverOptions {
   systemKeys: Partial<Record<ProviderType, KeyData>>;
   /** Told each time that a stored record does not open. */
   onUnreadable?: (key: { ownerId: string; keyId: string; version: number }) => void;
+  baseUrl(provider: ProviderType): string | undefined;
 }
 
 interface Entry {
@@ -51,7 +52,7 @@ export class Resolver {
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.#systemId = ownerId(options.database.installation.id, "system", "system");
-    this.#configured = new Map(Object.entries(options.systemKeys).map(([type, data]) => [type as ProviderType, configuredKeys(type as ProviderType, data, this.#systemId)]));
+    this.#configured = new Map(Object.entries(options.systemKeys).map(([type, data]) => [type as ProviderType, configuredKeys(type as ProviderType, data, this.#systemId, options.baseUrl(type as ProviderType))]));
   }
 
   /** The keys in order where they are held; undefined where they must be read. No I/O. */
@@ -132,7 +133,7 @@ export class Resolver {
     // Only reads under way compare; what no read can meet any more is forgotten with them.
     if (this.#flights.size === 0) this.#droppedAt.clear();
     this.#droppedAt.set(owner, this.#drops);
-    for (const dependent of [...(this.#dependents.get(owner) ?? [])]) this.#forget(dependent);
+    for (const dependent of Array.from(this.#dependents.get(owner) ?? [])) this.#forget(dependent);
     this.#options.keyring.forget(owner);
   }
 
@@ -288,8 +289,8 @@ order by case when o.owner_id = $1 then 0 when o.owner_id = $2 then 2 else 1 end
  * A default from the process's own configuration: it has a stable id of its own, is never stored, and cannot be looked up.
  * It ends every chain, those of both environments.
  */
-function configuredKeys(provider: ProviderType, data: KeyData, systemId: string): CandidateKey[] {
-  const keyData = providerFor(provider).parse(data);
+function configuredKeys(provider: ProviderType, data: KeyData, systemId: string, baseUrl: string | undefined): CandidateKey[] {
+  const keyData = providerFor(provider).parse(data, baseUrl);
   return environments.map((environment): CandidateKey => {
     const keyId = `key_${createHash("sha256").update(`byok configured system key ${provider} ${environment}`).digest("hex").slice(0, 32)}`;
     const key = activeKey({ keyId, source: "system", provider, environment, alias: null, version: 1 }, keyData);

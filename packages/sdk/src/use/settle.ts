@@ -56,13 +56,9 @@ export async function settle(scope: Scope, owner: OwnerRef, one: Try, call: Sett
 }
 
 /** Resolves when the work has ended, well or badly, or when the time is up. */
-function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    work.then(done, done);
-  });
+async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([Promise.allSettled([work]), timeIsUp]);
+  clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-import type { Failure, MeteredUsage, ProviderType, Route } from "@stack-2025/byok-providers";
+import type { Failure, ProviderType, Route } from "@stack-2025/byok-providers";
 import type { ActiveKey, UseOptions } from "../byok.ts";
 import { newId } from "../ids.ts";
 import type { Reservation } from "../limits/limiter.ts";
@@ -151,11 +151,4 @@ function mayMoveOn(failure: Failure, request: UseRequest): boolean {
   if (route === null || route === "unknown") return true;
   if (route.stateful) return false;
   return !route.acts || failure.verdict === "invalid" || failure.verdict === "forbidden" || failure.verdict === "rate_limited" || failure.verdict === "exhausted";
-}
-
-/** What an attempt used, as the ledger and the limits are told. */
-export interface Settled {
-  usage: MeteredUsage | null;
-  outcome: "ok" | "error";
-  status: number | null;
 }

@@ -1,5 +1,5 @@
 // Reads a multipart/form-data body.
-import type { Call } from "../dialect.ts";
+import type { Call } from "./dialect.ts";
 
 /** Null when the body is no form. */
 export async function formOf(call: Call): Promise<FormData | null> {
