@@ -37,6 +37,9 @@ describe("S-34, S-39: one tenant sees nothing of another", () => {
     ["updateKey", (byok, keyId) => byok.updateKey(keyId, { alias: "mine now" })],
     ["deleteKey", (byok, keyId) => byok.deleteKey(keyId)],
     ["testKey", (byok, keyId) => byok.testKey(keyId)],
+    ["rotateKey", (byok, keyId) => byok.rotateKey(keyId, { apiKey: openaiKey("planted") })],
+    ["rollbackKey", (byok, keyId) => byok.rollbackKey(keyId)],
+    ["getKeyHealth", (byok, keyId) => byok.getKeyHealth(keyId)],
     ["getUsageStats", (byok, keyId) => byok.getUsageStats(keyId)],
     ["recordUsage", (byok, keyId) => byok.recordUsage({ keyId, inputTokens: 1 })],
     ["getActiveKey", (byok, keyId) => byok.getActiveKey("alice", ProviderType.OPENAI, { keyId })],
@@ -54,7 +57,7 @@ describe("S-34, S-39: one tenant sees nothing of another", () => {
     }
   });
 
-  test.each(byKey.slice(0, 6))("%s answers text that is no id like an unknown one", async (_name, call) => {
+  test.each(byKey.slice(0, 9))("%s answers text that is no id like an unknown one", async (_name, call) => {
     const unknown = nobodys(bobsKey);
     for (const text of ["x", "key_", "' or 1=1 --", "key_\u0000", "k".repeat(10_000)]) {
       expect(await told(call(alice, text), text)).toEqual(await told(call(alice, unknown), unknown));
@@ -71,6 +74,11 @@ describe("S-34, S-39: one tenant sees nothing of another", () => {
     ["fetchFor", (byok, owner) => byok.fetchFor(owner, ProviderType.OPENAI)("https://api.openai.com/v1/models")],
     ["listAuditEvents", (byok, owner) => byok.listAuditEvents(owner)],
     ["verifyAudit", (byok, owner) => byok.verifyAudit(owner)],
+    ["explain", (byok, owner) => byok.explain(owner, ProviderType.OPENAI)],
+    ["validateAllKeys", (byok, owner) => byok.validateAllKeys(owner)],
+    ["getOwnerPolicy", (byok, owner) => byok.getOwnerPolicy(owner)],
+    ["setOwnerPolicy", (byok, owner) => byok.setOwnerPolicy(owner, { ownKeysOnly: true })],
+    ["deleteOwner", (byok, owner) => byok.deleteOwner(owner)],
     ["listMembers", (byok, owner) => byok.listMembers("organizationId" in owner ? owner.organizationId : owner.userId)],
     [
       "setMember",

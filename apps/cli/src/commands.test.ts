@@ -69,6 +69,20 @@ describe("keys", () => {
     expect(JSON.parse(refused.out)).toMatchObject({ valid: false, status: "invalid" });
   });
 
+  test("a key is rotated from standard input, explained, disabled and deleted", async () => {
+    const added = (await json(["keys", "add", "--provider", "openai", "--user", "u_life"], { stdin: "sk-canary-of-the-tests-0101" })) as { id: string };
+    expect(await json(["keys", "rotate", added.id, "--grace", "1h"], { stdin: "sk-canary-of-the-tests-0102" })).toMatchObject({ id: added.id, version: 2, hint: "0102" });
+    const rotated = await byok(["keys", "rotate", added.id, "--compromised"], { stdin: "sk-canary-of-the-tests-0103" });
+    expect(rotated.out).toBe(`Rotated ${added.id} to version 3 (openai, active).\n`);
+    expect((await byok(["keys", "rotate", added.id], { stdin: "sk-canary-of-the-tests-0103" })).code).not.toBe(0);
+    expect((await byok(["keys", "rotate", added.id, "--grace", "soon"], { stdin: "x" })).code).toBe(2);
+    expect(await json(["keys", "explain", "--user", "u_life", "--provider", "openai"])).toMatchObject({ items: [{ keyId: added.id, usable: true, reason: "usable" }] });
+    expect(await json(["keys", "disable", added.id])).toMatchObject({ status: "disabled" });
+    expect((await byok(["keys", "explain", "--user", "u_life", "--provider", "openai"])).out).toMatch(/no +disabled/);
+    expect(await json(["keys", "delete", added.id])).toEqual({ keyId: added.id, deleted: true });
+    expect((await byok(["keys", "delete", added.id])).code).not.toBe(0);
+  });
+
   test("keys of several fields come as JSON; keys of an organization can be shared", async () => {
     const added = await json(["keys", "add", "--provider", "openai", "--org", "o_1", "--shared", "--environment", "development", "--validate", "skip"], {
       stdin: '{ "apiKey": "sk-canary-of-the-tests-0002", "organization": "org-1" }',
@@ -182,7 +196,7 @@ describe("words", () => {
     [[], 2, /Commands:/],
     [["keys"], 2, /add \[options\]/],
     [["serv"], 2, /Did you mean serve.*There are: serve, worker, migrate, token, keys, doctor/],
-    [["keys", "rotate"], 2, /There are: add, list, test/],
+    [["keys", "rename"], 2, /There are: add, list, test/],
     [["keys", "list", "--owner", "u"], 2, /There are: --user, --org, --system/],
     [["keys", "add", "--provider", "acme", "--user", "u"], 2, /openai, anthropic/],
     [["keys", "list", "--user", "u", "--org", "o"], 2, /cannot be used with/],

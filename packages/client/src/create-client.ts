@@ -7,7 +7,7 @@ import type { ActiveKey, BYOK, KeyRecord, Owner, OwnerOrUser, ProviderConfig, Pr
 import { called, markErrors } from "./errors.ts";
 import { guardPrinting } from "./guard-printing.ts";
 import { proxyFetch } from "./proxy-fetch.ts";
-import { toAuditPage, toKeyRecord, toMember, toPage, toUsageStats } from "./revive.ts";
+import { toAuditPage, toCandidate, toKeyHealth, toKeyRecord, toMember, toPage, toUsageStats } from "./revive.ts";
 import { withKey } from "./with-key.ts";
 
 export interface ByokClientOptions {
@@ -83,6 +83,23 @@ export function createByokClient(options: ByokClientOptions): ByokClient {
     async testKey(keyId) {
       return call(() => trpc.keys.test.mutate({ keyId }));
     },
+    async rotateKey(keyId, newKeyData, given) {
+      const contents = typeof newKeyData === "object" && newKeyData !== null && "sealed" in newKeyData ? { sealed: newKeyData.sealed } : { keyData: newKeyData };
+      return toKeyRecord(await call(() => trpc.keys.rotate.mutate({ ...given, ...contents, keyId })));
+    },
+    async rollbackKey(keyId) {
+      return toKeyRecord(await call(() => trpc.keys.rollback.mutate({ keyId })));
+    },
+    async getKeyHealth(keyId) {
+      return toKeyHealth(await call(() => trpc.keys.health.query({ keyId })));
+    },
+    async validateAllKeys(owner) {
+      return call(() => trpc.keys.validateAll.mutate(flat(owner)));
+    },
+    async explain(owner, provider, given = {}) {
+      const { signal, ...use } = given;
+      return (await call(() => trpc.keys.explain.query({ ...flat(owner), provider, options: use }, withSignal(signal)), signal)).map(toCandidate);
+    },
 
     getActiveKey: (owner, provider, use) => activeKey(owner, provider, use),
     async getProviderConfig<P extends ProviderType>(owner: OwnerOrUser, provider: P, given: UseOptions = {}): Promise<ProviderConfig<P>> {
@@ -114,6 +131,18 @@ export function createByokClient(options: ByokClientOptions): ByokClient {
     },
     async verifyAudit(owner) {
       return call(() => trpc.audit.verify.query(owner === undefined ? {} : flat(owner)));
+    },
+    async setOwnerPolicy(owner, policy) {
+      return call(() => trpc.owners.setPolicy.mutate({ ...flat(owner), ...policy }));
+    },
+    async getOwnerPolicy(owner) {
+      return call(() => trpc.owners.policy.query(flat(owner)));
+    },
+    async deleteOwner(owner) {
+      await call(() => trpc.owners.delete.mutate(flat(owner)));
+    },
+    async identifyLeak(secret) {
+      return call(() => trpc.leaks.identify.mutate({ secret }));
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What came over the wire, in the types of the interface: dates are dates again, pages can be iterated. */
 import type { AppRouter } from "@stack-2025/byok-api";
-import type { AuditEvent, KeyRecord, Member, Page, UsageStats } from "@stack-2025/byok-core";
+import type { AuditEvent, Candidate, KeyHealth, KeyRecord, Member, Page, UsageStats } from "@stack-2025/byok-core";
 import type { inferRouterOutputs } from "@trpc/server";
 
 type Wire = inferRouterOutputs<AppRouter>;
@@ -16,6 +16,14 @@ export function toKeyRecord(wire: Wire["keys"]["get"]): KeyRecord {
     lastUsedAt: date(wire.lastUsedAt),
     lastCheckedAt: date(wire.lastCheckedAt),
   };
+}
+
+export function toKeyHealth(wire: Wire["keys"]["health"]): KeyHealth {
+  return { ...wire, checkedAt: date(wire.checkedAt), exhaustedUntil: date(wire.exhaustedUntil), expiresAt: date(wire.expiresAt) };
+}
+
+export function toCandidate(wire: Wire["keys"]["explain"][number]): Candidate {
+  return { ...wire, until: date(wire.until) };
 }
 
 export const toPage = ({ items, nextCursor }: Wire["keys"]["list"]): Page<KeyRecord> => pageOf(items.map(toKeyRecord), nextCursor);

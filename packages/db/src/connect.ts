@@ -11,7 +11,7 @@ import type { DB } from "./schema.generated.ts";
 import { operatorSettings, rolesOf, schemaSettings, tenantSettings, type Roles, type TenantScope } from "./scope.ts";
 
 type InstallationTable = "installation" | "root_keys" | "installation_keys" | "processes" | "partitions";
-type SweptTable = "owners" | "audit_events" | "keys" | "usage_hourly" | "changes" | "limit_counters" | "usage_receipts";
+type SweptTable = "owners" | "audit_events" | "keys" | "key_versions" | "usage_hourly" | "changes" | "limit_counters" | "usage_receipts";
 
 /** Every table with a tenant's rows. */
 export type TenantTables = Omit<DB, InstallationTable>;

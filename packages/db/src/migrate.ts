@@ -35,6 +35,7 @@ const migrations: readonly Migration[] = [
   { version: 5, run: "0005_jobs.sql" },
   { version: 6, run: migrateWorkerSchema },
   { version: 7, run: "0007_custody.sql" },
+  { version: 8, run: "0008_key_life.sql" },
   { version: 9, run: "0009_audit.sql" },
 ];
 

@@ -95,6 +95,7 @@ export interface KeyHealth {
   latency_ms: number | null;
   owner_id: string;
   reasons: Generated<string[]>;
+  unreadable_since: Timestamp | null;
 }
 
 export interface Keys {
@@ -136,6 +137,7 @@ export interface KeyVersions {
   sealed: Buffer;
   sealed_id: string | null;
   sealing_key_id: string | null;
+  secret_fingerprints: Generated<string[]>;
   tenant_key_version: number | null;
   usable_until: Timestamp | null;
   version: number;
@@ -175,6 +177,7 @@ export interface Owners {
   deleted_at: Timestamp | null;
   external_id: string;
   kind: string;
+  last_tenant_key_version: Generated<number>;
   owner_id: string;
 }
 

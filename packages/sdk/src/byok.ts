@@ -1,7 +1,11 @@
 /** The interface that the manager, its confined views and the typed client share, and the types that its methods speak of. */
 import type { z } from "zod";
 import type { KeyData, KeyMetadata, ProviderConfig, ProviderType } from "@stack-2025/byok-providers";
-import type { addKeyInput, AuditEvent, AuditProof, Environment, KeyRecord, listAuditFilter, listKeysFilter, Member, Owner, Role, TimeRange, updateKeyInput, UsageEvent, UsageStats } from "./schema.ts";
+import type { Candidate } from "@stack-2025/byok-crypto";
+import type {
+  addKeyInput, AuditEvent, AuditProof, Channel, Environment, KeyHealth, KeyRecord, LeakFound, listAuditFilter, listKeysFilter, Member, Owner, OwnerPolicy, ownerPolicyInput, Role, rotateOptions,
+  TimeRange, updateKeyInput, UsageEvent, UsageStats, ValidationResult,
+} from "./schema.ts";
 
 /** On whose behalf a view acts. `organizationIds` narrows a user's memberships, which come from the database. */
 export type Principal = { userId: string; organizationIds?: string[] } | { organizationId: string; role: Role } | { serviceToken: string };
@@ -14,6 +18,10 @@ type Settings = Omit<z.input<typeof addKeyInput>, "userId" | "organizationId" | 
 export type AddKey<P extends ProviderType = ProviderType> = Owner & Settings & { provider: P; keyData?: KeyData<P> };
 /** What `updateKey` takes: `null` clears, absent leaves. */
 export type UpdateKey = z.input<typeof updateKeyInput>;
+/** `graceMs`: how long the version before stays as a last resort, and for rollback; default 24 hours, at most a year. */
+export type RotateOptions = z.input<typeof rotateOptions>;
+/** What `setOwnerPolicy` takes: absent leaves, `null` clears. */
+export type OwnerPolicyInput = z.input<typeof ownerPolicyInput>;
 export type ListKeysFilter = z.input<typeof listKeysFilter>;
 export type ListAuditFilter = Omit<z.input<typeof listAuditFilter>, "timeRange"> & { timeRange?: TimeRange | undefined };
 
@@ -78,6 +86,14 @@ export interface BYOK {
   deleteKey(keyId: string): Promise<void>;
   /** Asks the provider now, and records the outcome. @throws ProviderUnavailableError the status is left as it was */
   testKey(keyId: string): Promise<boolean>;
+  /** The new version goes live in one step; the one before stays the last resort of calls until its grace ends. */
+  rotateKey(keyId: string, newKeyData: KeyData | { sealed: string }, options?: RotateOptions): Promise<KeyRecord>;
+  /** Back to the version before, while its grace lasts. @throws ConflictError afterwards */
+  rollbackKey(keyId: string): Promise<KeyRecord>;
+  /** The last outcome; nobody is asked. */
+  getKeyHealth(keyId: string): Promise<KeyHealth>;
+  /** Asks the providers about all of an owner's keys, 8 at a time and 120 a minute for each provider. */
+  validateAllKeys(owner: OwnerOrUser): Promise<ValidationResult[]>;
 
   /** The key that a call should use: the owner's, then the team's, then the system default. Consumes nothing. */
   getActiveKey<P extends ProviderType>(owner: OwnerOrUser, provider: P, options?: UseOptions): Promise<ActiveKey<P>>;
@@ -87,6 +103,8 @@ export interface BYOK {
   withKey<P extends ProviderType, T>(owner: OwnerOrUser, provider: P, use: (key: ActiveKey<P>, attempt: Attempt) => Promise<T>, options?: UseOptions): Promise<T>;
   /** A `fetch` for an official SDK: it puts the key in, fails over, enforces limits and meters, streams too. */
   fetchFor(owner: OwnerOrUser, provider: ProviderType, options?: UseOptions): typeof fetch;
+  /** Every candidate in order, and why it would or would not be taken now. Decrypts nothing, consumes nothing. */
+  explain(owner: OwnerOrUser, provider: ProviderType, options?: UseOptions): Promise<Candidate[]>;
 
   /** Resolves when durable; an event id is counted once, however often it is sent. All or nothing. */
   recordUsage(event: UsageEvent | UsageEvent[]): Promise<void>;
@@ -100,6 +118,13 @@ export interface BYOK {
   listAuditEvents(owner: OwnerOrUser, filter?: ListAuditFilter): Promise<Page<AuditEvent>>;
   /** Proves that no event was changed, moved or taken away, and that what is stored is what they say; without an owner, for all. */
   verifyAudit(owner?: OwnerOrUser): Promise<AuditProof>;
+  /** Absent fields are left as they are. A webhook secret that was made now is in the answer, this once. */
+  setOwnerPolicy(owner: OwnerOrUser, policy: OwnerPolicyInput): Promise<OwnerPolicy>;
+  getOwnerPolicy(owner: OwnerOrUser): Promise<OwnerPolicy>;
+  /** Destroys the owner's key and everything that only it opens. The audit trail and the sums of usage stay. */
+  deleteOwner(owner: OwnerOrUser): Promise<void>;
+  /** Whether a leaked secret is one of ours. For the operator alone: needs the scope `system`. */
+  identifyLeak(secret: string): Promise<LeakFound | null>;
 }
 
 /** Where diagnostics go; pino fits. It never receives a secret. */
@@ -112,4 +137,4 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-export type { AuditEvent, AuditProof, Environment, KeyRecord, Member, Owner, Role, TimeRange, UsageEvent, UsageStats };
+export type { AuditEvent, AuditProof, Candidate, Channel, Environment, KeyHealth, KeyRecord, LeakFound, Member, Owner, OwnerPolicy, Role, TimeRange, UsageEvent, UsageStats, ValidationResult };

@@ -11,6 +11,7 @@ import type { Limiter } from "./limits/limiter.ts";
 import type { AccessTokens } from "./use/access-tokens.ts";
 import type { Parked } from "./use/parked.ts";
 import type { Transport } from "./use/transport.ts";
+import type { ProbePace } from "./keys/probe-pace.ts";
 import type { Ledger } from "./usage/ledger.ts";
 
 /** The parts of one process, made once by the manager and owned by it. A `Scope` says on whose behalf they are used. */
@@ -23,9 +24,12 @@ export interface Core {
   readonly openings: Openings;
   readonly refusals: Refusals;
   readonly transport: Transport;
+  readonly probePace: ProbePace;
   readonly accessTokens: AccessTokens;
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Webhook and return addresses inside the own network are taken. */
+  readonly allowPrivateUrls: boolean;
   readonly logger: Logger;
   /** Work beside a call: it is waited for at close, and its failure is logged, never thrown. */
   background(work: Promise<unknown>): void;

@@ -1,6 +1,7 @@
 export { BYOKManager, type ManagerOptions } from "./manager.ts";
 export type {
-  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, Environment, KeyRecord, KeySource, ListAuditFilter, ListKeysFilter, Logger, Member, Owner, OwnerOrUser, Page, Principal, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
+  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, Channel, Environment, KeyHealth, KeyRecord, KeySource, LeakFound, ListAuditFilter, ListKeysFilter, Logger, Member, Owner, OwnerOrUser, OwnerPolicy, OwnerPolicyInput, Page, Principal,
+  Role, RotateOptions, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions, ValidationResult,
 } from "./byok.ts";
 export type { KeyStatus, Limits, UsageTotals } from "./schema.ts";
 export { ProviderType, type KeyData, type KeyMetadata, type ProviderConfig } from "@stack-2025/byok-providers";

@@ -1,6 +1,7 @@
 /** What our own apps need beyond the public interface. Source only: it is not published. */
 export {
-  addKeyInput, auditEvent, auditProof, date, environment, environments, externalId, keyId, keyRecord, keyStatus, keyStatuses, limits, listAuditFilter, listKeysFilter, member, owner, page, parseInput, provider, removeMemberInput, role, roles,
+  addKeyInput, auditEvent, auditProof, channel, date, environment, environments, externalId, keyHealth, keyId, keyRecord, keyStatus, keyStatuses, leakedSecret, leakFound, limits, listAuditFilter, listKeysFilter, member, owner, ownerPolicy,
+  ownerPolicyInput, page, parseInput, provider, removeMemberInput, role, roles, rotateOptions, validationResult,
   setMemberInput, timeRange, updateKeyInput, usageEvent, usageEvents, usageStats, usageTotals, useOptions, type Environment, type KeyStatus,
 } from "./schema.ts";
 export { coreOf, requireReady, scopeFor } from "./manager.ts";

@@ -11,6 +11,8 @@ import type { BYOK, Logger, Principal } from "./byok.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Core } from "./core.ts";
 import { openKeyring } from "./custody/keyring.ts";
+import { ProbePace } from "./keys/probe-pace.ts";
+import { announceUnreadable } from "./keys/unreadable.ts";
 import { createLimiter } from "./limits/limiter.ts";
 import { publicError } from "./public-error.ts";
 import { rememberingOwnerRef } from "./owners.ts";
@@ -215,7 +217,12 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   await database.open({ autoMigrate: options.autoMigrate ?? true });
   const keyring = await openKeyring(database, options.encryptionKey, options.previousEncryptionKeys ?? []);
   const cache = options.cache === false ? (false as const) : { ttlMs: options.cache?.ttlMs ?? defaultTtlMs, max: options.cache?.max ?? defaultOwners };
-  const resolver = new Resolver({ database, keyring, clock, cache, systemKeys: options.systemKeys ?? {}, baseUrl: (provider) => options.providers?.[provider]?.baseUrl });
+  const resolver = new Resolver({
+    database, keyring, clock, cache,
+    systemKeys: options.systemKeys ?? {},
+    baseUrl: (provider) => options.providers?.[provider]?.baseUrl,
+    onUnreadable: (key) => announceUnreadable(core, key),
+  });
   const ledger = createLedger({ database, clock, logger });
   const limiter = createLimiter({ database, clock, logger });
   const transport = createTransport();
@@ -227,6 +234,8 @@ async function openCore(options: ManagerOptions, database: Database, clock: Cloc
   const parts: Omit<Core, "openings" | "refusals"> = {
     database, keyring, resolver, limiter, ledger, transport, clock, logger,
     parked: new Parked(),
+    probePace: new ProbePace(),
+    allowPrivateUrls: options.allowPrivateUrls ?? false,
     accessTokens,
     ownerRef: rememberingOwnerRef(database.installation.id),
     baseUrl: (provider) => options.providers?.[provider]?.baseUrl,

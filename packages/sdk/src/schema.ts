@@ -123,6 +123,12 @@ export const updateKeyInput = z.strictObject({
   status: z.enum(["active", "disabled"]).optional(),
 });
 
+const yearMs = 366 * 24 * 60 * 60_000;
+export const rotateOptions = z.strictObject({
+  validate: z.enum(["now", "background", "skip"]).default("now"),
+  graceMs: z.number().int("must be a whole number of milliseconds").nonnegative("must not be negative").max(yearMs, "is more than a year").default(24 * 60 * 60_000),
+});
+
 export const page = { cursor: z.string().max(2_048).optional(), limit: z.number().int().min(1).max(200).optional() };
 export const keyStatuses = ["active", "unchecked", "invalid", "exhausted", "expired", "disabled"] as const;
 export const keyStatus = z.enum(keyStatuses);
@@ -183,6 +189,70 @@ export const keyRecord = z.strictObject({
 });
 /** A stored key as everyone who may see it sees it: everything but the secret. */
 export type KeyRecord = z.infer<typeof keyRecord>;
+
+export const keyHealth = z.strictObject({
+  keyId: z.string(),
+  status: keyStatus,
+  healthy: z.boolean(),
+  checkedAt: z.date().nullable(),
+  latencyMs: z.number().nullable(),
+  consecutiveFailures: z.number(),
+  exhaustedUntil: z.date().nullable(),
+  expiresAt: z.date().nullable(),
+  balance: z.strictObject({ amount: z.string(), currency: z.string() }).nullable(),
+  reasons: z.array(z.string()),
+});
+/** What is known of a key, and in words why it is not healthy. */
+export type KeyHealth = z.infer<typeof keyHealth>;
+
+export const validationResult = z.strictObject({
+  keyId: z.string(),
+  provider,
+  alias: z.string().nullable(),
+  valid: z.boolean(),
+  status: keyStatus,
+  latencyMs: z.number().nullable(),
+  reason: z.string().nullable(),
+});
+/** What a provider says of one key; `reason` is a sentence for the key's owner. */
+export type ValidationResult = z.infer<typeof validationResult>;
+
+export const channel = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("webhook"),
+    url: z.string().max(2_048),
+    secret: z.string().regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, "must be whsec_ and 24 to 64 bytes in base64; leave it out to have one made").optional(),
+  }),
+  z.strictObject({ type: z.literal("email"), to: z.string().max(254).regex(/^[^\s@,;<>"\\]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/, "must be one e-mail address") }),
+  z.strictObject({ type: z.literal("slack"), url: z.string().max(2_048) }),
+]);
+/** Where an owner wants to hear of things. A webhook's `secret` is shown once, by the call that made it. */
+export type Channel = z.infer<typeof channel>;
+
+export const ownerPolicyInput = z.strictObject({
+  ownKeysOnly: z.boolean().optional(),
+  overflow: z.enum(["never", "system"]).optional(),
+  suspended: z.boolean().optional(),
+  limits: limits.nullish(),
+  notify: z.array(channel).max(20, "at most 20 channels are kept").optional(),
+  maxKeyAgeDays: z.number().int("must be a whole number of days").positive("must be greater than 0").max(36_500).nullish(),
+});
+export const ownerPolicy = z.strictObject({
+  ownKeysOnly: z.boolean(),
+  overflow: z.enum(["never", "system"]),
+  suspended: z.boolean(),
+  limits: limits.nullable(),
+  notify: z.array(channel),
+  maxKeyAgeDays: z.number().nullable(),
+});
+/** What an owner allows, forbids and wants to hear of. */
+export type OwnerPolicy = z.infer<typeof ownerPolicy>;
+
+/** 64 KiB hold every credential that there is; what is longer is no secret. */
+export const leakedSecret = z.string().min(1, "is empty").max(65_536, "is longer than any secret; give the secret alone");
+export const leakFound = z.strictObject({ keyId: z.string(), owner: z.union([z.strictObject({ userId: z.string() }), z.strictObject({ organizationId: z.string() }), z.strictObject({ system: z.literal(true) })]), provider, status: keyStatus });
+/** The key that a leaked secret belongs to. */
+export type LeakFound = z.infer<typeof leakFound>;
 
 const tokens = z.number().int("must be a whole number").nonnegative("must not be negative").max(Number.MAX_SAFE_INTEGER);
 export const usageEvent = z.strictObject({

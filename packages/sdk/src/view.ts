@@ -1,19 +1,27 @@
-import type { ProviderConfig, ProviderType } from "@stack-2025/byok-providers";
+import type { KeyData, ProviderConfig, ProviderType } from "@stack-2025/byok-providers";
 import { listAuditEvents } from "./audit/list.ts";
 import { verifyAudit } from "./audit/verify.ts";
+import { identifyLeak } from "./access/identify-leak.ts";
 import { listMembers, removeMember, setMember } from "./access/members.ts";
 import type {
-  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, KeyRecord, ListAuditFilter, ListKeysFilter, Member, OwnerOrUser, Page, Role, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions,
+  ActiveKey, AddKey, Attempt, AuditEvent, AuditProof, BYOK, Candidate, KeyHealth, KeyRecord, LeakFound, ListAuditFilter, ListKeysFilter, Member, OwnerOrUser, OwnerPolicy, OwnerPolicyInput, Page, Role,
+  RotateOptions, TimeRange, UpdateKey, UsageEvent, UsageStats, UseOptions, ValidationResult,
 } from "./byok.ts";
 import { addKey } from "./keys/add.ts";
+import { getKeyHealth } from "./keys/get-health.ts";
 import { getKey, listKeys } from "./keys/read.ts";
+import { rollbackKey, rotateKey } from "./keys/rotate.ts";
 import { testKey } from "./keys/test-key.ts";
 import { deleteKey, updateKey } from "./keys/update.ts";
+import { validateAllKeys } from "./keys/validate-all.ts";
+import { deleteOwner } from "./policies/delete-owner.ts";
+import { getOwnerPolicy, setOwnerPolicy } from "./policies/owner-policy.ts";
 import { publicError } from "./public-error.ts";
 import type { Scope } from "./scope.ts";
 import { recordUsage } from "./usage/record.ts";
 import { getUsageStats } from "./usage/stats.ts";
 import { callWithKey } from "./use/call-with-key.ts";
+import { explain } from "./use/explain.ts";
 import { fetchFor } from "./use/fetch-for.ts";
 import { checked, getActiveKey, getProviderConfig, requireUse } from "./use/get-active-key.ts";
 
@@ -58,6 +66,26 @@ export abstract class View implements BYOK {
 
   testKey(keyId: string): Promise<boolean> {
     return this.#with((scope) => testKey(scope, keyId));
+  }
+
+  rotateKey(keyId: string, newKeyData: KeyData | { sealed: string }, options?: RotateOptions): Promise<KeyRecord> {
+    return this.#with((scope) => rotateKey(scope, keyId, newKeyData, options));
+  }
+
+  rollbackKey(keyId: string): Promise<KeyRecord> {
+    return this.#with((scope) => rollbackKey(scope, keyId));
+  }
+
+  getKeyHealth(keyId: string): Promise<KeyHealth> {
+    return this.#with((scope) => getKeyHealth(scope, keyId));
+  }
+
+  validateAllKeys(owner: OwnerOrUser): Promise<ValidationResult[]> {
+    return this.#with((scope) => validateAllKeys(scope, owner));
+  }
+
+  explain(owner: OwnerOrUser, provider: ProviderType, options?: UseOptions): Promise<Candidate[]> {
+    return this.#with((scope) => explain(scope, owner, provider, options));
   }
 
   getActiveKey<P extends ProviderType>(owner: OwnerOrUser, provider: P, options?: UseOptions): Promise<ActiveKey<P>> {
@@ -110,5 +138,21 @@ export abstract class View implements BYOK {
 
   verifyAudit(owner?: OwnerOrUser): Promise<AuditProof> {
     return this.#with((scope) => verifyAudit(scope, owner));
+  }
+
+  setOwnerPolicy(owner: OwnerOrUser, policy: OwnerPolicyInput): Promise<OwnerPolicy> {
+    return this.#with((scope) => setOwnerPolicy(scope, owner, policy));
+  }
+
+  getOwnerPolicy(owner: OwnerOrUser): Promise<OwnerPolicy> {
+    return this.#with((scope) => getOwnerPolicy(scope, owner));
+  }
+
+  deleteOwner(owner: OwnerOrUser): Promise<void> {
+    return this.#with((scope) => deleteOwner(scope, owner));
+  }
+
+  identifyLeak(secret: string): Promise<LeakFound | null> {
+    return this.#with((scope) => identifyLeak(scope, secret));
   }
 }

@@ -47,7 +47,8 @@ export type Permission =
   | "usage:write"
   | "members:write"
   | "audit:read"
-  | "tokens:write";
+  | "tokens:write"
+  | "system";
 
 /** A procedure whose permission stands in its type, and on it. */
 export type Permitted<P extends Permission, Procedure> = Procedure & { readonly permission: P };

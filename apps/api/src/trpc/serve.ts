@@ -22,7 +22,7 @@ export const trpcPrefix = "/trpc/";
 
 const largestBatch = 20;
 const bodyWithinMs = 30_000;
-/** A key's data is short; what is longer is no key. */
+/** A key's data is short; what is longer is no key, and no secret that leaked. */
 const largestKeysBody = 65_536;
 const largestBody = 1_048_576;
 
@@ -111,7 +111,7 @@ async function takeBody(request: IncomingMessage, url: string): Promise<void> {
   }
   if (headers["content-encoding"] !== undefined) throw new HttpError(415, "Procedures take bodies without a content encoding.");
   const procedures = pathnameOf(url).slice(trpcPrefix.length);
-  const limit = /(?:^|,|%2c)keys\./i.test(procedures) ? largestKeysBody : largestBody;
+  const limit = /(?:^|,|%2c)(?:keys|leaks)\./i.test(procedures) ? largestKeysBody : largestBody;
   const body = await readBody(request, limit, bodyWithinMs);
   requireStrictJson(body, 1);
   Object.assign(request, { rawBody: body });

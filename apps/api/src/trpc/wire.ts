@@ -1,7 +1,13 @@
 /** The sdk's shapes as they travel: dates are ISO text, owners are flat fields. Outputs are strict, so nothing travels that was not meant to. */
 import { z } from "zod";
-import type { Owner } from "@stack-2025/byok-core";
-import { auditEvent, environment, externalId, keyRecord, member, provider, usageStats } from "@stack-2025/byok-core/internal";
+import type { Candidate, Owner } from "@stack-2025/byok-core";
+import { auditEvent, environment, externalId, keyHealth, keyRecord, member, provider, usageStats } from "@stack-2025/byok-core/internal";
+
+/** Every reason of a candidate: one that is missing here does not compile. */
+const candidateReasons = Object.keys({
+  usable: 1, disabled: 1, expired: 1, invalid: 1, exhausted: 1, rate_limited: 1, over_budget: 1, model_not_allowed: 1, route_not_allowed: 1, unpriced: 1, suspended: 1, own_keys_only: 1,
+  wrong_environment: 1, not_shared: 1, sealed: 1,
+} satisfies Record<Candidate["reason"], 1>) as Candidate["reason"][];
 
 const isoDate = z.date().transform((date) => date.toISOString());
 
@@ -16,6 +22,16 @@ export const keyRecordWire = keyRecord.extend({
 export const keyPageWire = z.strictObject({ items: z.array(keyRecordWire), nextCursor: z.string().nullable() });
 
 export const auditPageWire = z.strictObject({ items: z.array(auditEvent.extend({ at: isoDate })), nextCursor: z.string().nullable() });
+export const keyHealthWire = keyHealth.extend({ checkedAt: isoDate.nullable(), exhaustedUntil: isoDate.nullable(), expiresAt: isoDate.nullable() });
+
+export const candidateWire = z.strictObject({
+  keyId: z.string(),
+  source: z.enum(["user", "organization", "system"]),
+  alias: z.string().nullable(),
+  usable: z.boolean(),
+  reason: z.enum(candidateReasons),
+  until: isoDate.nullable(),
+});
 
 export const memberWire = member.extend({ since: isoDate });
 

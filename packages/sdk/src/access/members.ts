@@ -64,13 +64,16 @@ export async function listMembers(scope: Scope, organizationId: string): Promise
 }
 
 /**
- * Nobody makes or unmakes what is above the own role. The bare manager and service tokens hold no role: for them the
- * permission alone decides.
+ * Nobody makes or unmakes what is above the own role, and only the operator makes an organization's first owner: the bare
+ * manager, or a service-wide token. A token of the organization counts as an admin, since an admin can make it.
  */
 function requireGrant(scope: Scope, members: readonly { user_owner_id: string; role: string }[], ...between: readonly (string | undefined)[]): void {
   const { access, core } = scope;
-  if (access.kind === "trusted" || access.kind === "token") return;
-  const own = access.kind === "organization" ? access.role : members.find((one) => one.user_owner_id === core.ownerRef({ userId: access.userId }).id)?.role;
+  if (access.kind === "trusted" || (access.kind === "token" && access.owner === null)) return;
+  if (!members.some((one) => one.role === "owner")) {
+    throw new PermissionDeniedError("The organization has no owner yet; only the operator makes the first one, with a service-wide token.", { details: { reason: "first_owner" } });
+  }
+  const own = access.kind === "user" ? members.find((one) => one.user_owner_id === core.ownerRef({ userId: access.userId }).id)?.role : access.kind === "organization" ? access.role : "admin";
   if (own !== undefined && between.every((role) => role === undefined || mayGrant(own as Role, role as Role))) return;
   throw new PermissionDeniedError("Only an owner of the organization makes or unmakes an owner.", { details: { reason: "above_own_role" } });
 }

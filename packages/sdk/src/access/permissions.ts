@@ -19,6 +19,9 @@ export const actions = [
   "members:write",
   "audit:read",
   "tokens:write",
+  "policy:read",
+  "policy:write", // what an owner sets for itself; what the operator decides needs `system`
+  "owner:delete", // everything of the owner's
   "system", // the operator's own set of defaults
   "act:any", // names the owner of a call
 ] as const;
@@ -40,14 +43,16 @@ const manage: Row = {
   "members:write": "all",
   "audit:read": "all",
   "tokens:write": "all",
+  "policy:read": "all",
+  "policy:write": "all",
 };
 
 /** Role × action, within the organization that gave the role. */
 export const roleTable: Readonly<Record<Role, Row>> = {
-  owner: manage,
+  owner: { ...manage, "owner:delete": "all" },
   admin: manage,
   member: { "keys:read": "shared", "keys:use": "shared", "usage:read": "shared", "usage:write": "shared", "members:read": "all" },
-  viewer: { "keys:read": "all", "usage:read": "all", "members:read": "all" },
+  viewer: { "keys:read": "all", "usage:read": "all", "members:read": "all", "policy:read": "all" },
 };
 
 /** What a service token can be given. `alerts:write` has no verb of its own in this version. */
@@ -69,8 +74,8 @@ export type TokenScope = (typeof tokenScopes)[number];
 
 /** Scope × action. */
 export const scopeTable: Readonly<Record<TokenScope, readonly Action[]>> = {
-  "keys:read": ["keys:read"],
-  "keys:write": ["keys:write"],
+  "keys:read": ["keys:read", "policy:read"],
+  "keys:write": ["keys:write", "policy:write", "owner:delete"],
   "keys:use": ["keys:use"],
   "keys:reveal": ["keys:reveal"],
   "usage:read": ["usage:read"],
@@ -118,10 +123,12 @@ export async function requireOwner(scope: Scope, owner: OwnerRef, action: Action
   throw denied(scope.access, action);
 }
 
-/** Owners whose every key the caller may do something with. */
+/** Owners whose keys the caller may do something with. */
 export interface VisibleOwners {
   /** Their database ids; `all`: no list is kept, `includes` alone decides. */
   readonly owners: readonly string[] | "all";
+  /** Owners whose shared keys, and no others, the caller may do it with. */
+  readonly shared: readonly string[];
   includes(ownerId: string): boolean;
 }
 
@@ -130,23 +137,27 @@ export async function visibleOwners(scope: Scope, action: Action): Promise<Visib
   const { access, core } = scope;
   switch (access.kind) {
     case "trusted":
-      return { owners: "all", includes: () => true };
+      return { owners: "all", shared: [], includes: () => true };
     case "token": {
       if (!scopesAllow(access.scopes, action)) return listed([]);
       const system = core.ownerRef({ system: true }).id;
       const reachesSystem = scopesAllow(access.scopes, "system");
       if (access.owner) return listed([core.ownerRef(access.owner).id]);
-      if (scopesAllow(access.scopes, "act:any")) return { owners: "all", includes: (id) => id !== system || reachesSystem };
+      if (scopesAllow(access.scopes, "act:any")) return { owners: "all", shared: [], includes: (id) => id !== system || reachesSystem };
       return listed(reachesSystem ? [system] : []);
     }
-    case "organization":
-      return listed(roleTable[access.role][action] === "all" ? [core.ownerRef({ organizationId: access.organizationId }).id] : []);
+    case "organization": {
+      const own = [core.ownerRef({ organizationId: access.organizationId }).id];
+      const reach = reachOfRole(access.role, action);
+      return listed(reach === "all" ? own : [], reach === "shared" ? own : []);
+    }
     case "user": {
       const own = isTenantAction(action) ? [core.ownerRef({ userId: access.userId }).id] : [];
       const narrowed = access.organizationIds?.map((id) => core.ownerRef({ organizationId: id }).id);
       const memberships = await rolesOf(core, access.userId);
-      const managed = memberships.filter((one) => reachOfRole(one.role, action) === "all" && (narrowed?.includes(one.owner_id) ?? true));
-      return listed([...own, ...managed.map((one) => one.owner_id)]);
+      const reached = (reach: Reach): string[] =>
+        memberships.filter((one) => reachOfRole(one.role, action) === reach && (narrowed?.includes(one.owner_id) ?? true)).map((one) => one.owner_id);
+      return listed([...own, ...reached("all")], reached("shared"));
     }
   }
 }
@@ -156,7 +167,7 @@ export function mayGrant(own: Role, granted: Role): boolean {
   return own === "owner" || (own === "admin" && granted !== "owner");
 }
 
-const listed = (owners: readonly string[]): VisibleOwners => ({ owners, includes: (id) => owners.includes(id) });
+const listed = (owners: readonly string[], shared: readonly string[] = []): VisibleOwners => ({ owners, shared, includes: (id) => owners.includes(id) });
 
 const isTenantAction = (action: Action): boolean => action !== "system" && action !== "act:any";
 
@@ -164,6 +175,8 @@ const reachOfRole = (role: Role | undefined, action: Action): Reach => (role ===
 
 function tokenReach(access: Extract<Access, { kind: "token" }>, owner: OwnerRef, action: Action): Reach {
   if (!scopesAllow(access.scopes, action)) return "none";
+  // An admin can make a token of the organization, which must not do what its maker may not.
+  if (action === "owner:delete" && access.owner !== null && "organizationId" in access.owner) return "none";
   if (owner.kind === "system") return access.owner === null && scopesAllow(access.scopes, "system") ? "all" : "none";
   if (access.owner === null) return scopesAllow(access.scopes, "act:any") ? "all" : "none";
   const own = "userId" in access.owner ? { kind: "user", id: access.owner.userId } : { kind: "organization", id: access.owner.organizationId };

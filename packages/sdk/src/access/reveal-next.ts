@@ -4,12 +4,14 @@ import type { ActiveKey, Owner, UseOptions } from "../byok.ts";
 import type { Scope } from "../scope.ts";
 import { openFor } from "../use/open-for.ts";
 import { refusal } from "../use/refusal.ts";
-import { candidates } from "../use/with-key.ts";
+import { lastResort } from "../use/candidates.ts";
+import { askOf, candidates } from "../use/with-key.ts";
 import { requireOwner } from "./permissions.ts";
 import { auditReveal } from "./reveal.ts";
 
 /**
- * The first usable key that is none of `except`, revealed. System keys are no candidates: they are never revealed.
+ * The first usable key that is none of `except`, revealed. System keys are no candidates: they are never revealed. When no
+ * other is left, the version before of a key that stands once in `except` is the last resort, while its grace lasts.
  *
  * @throws BYOKError no key is left
  */
@@ -18,10 +20,14 @@ export async function revealNext(scope: Scope, owner: Owner, provider: ProviderT
   const ref = core.ownerRef(owner);
   providerFor(provider);
   await requireOwner(scope, ref, "keys:reveal");
-  const judged = await candidates(scope, { owner: ref, provider, options, model: options.model ?? null, route: null });
-  const left = judged.filter(({ key }) => key.source !== "system" && !except.includes(key.keyId));
-  const chosen = left.find((one) => one.reason === "usable")?.key;
-  if (!chosen) throw refusal(left, provider, options.environment ?? "production", core.clock.now().getTime());
+  const request = { owner: ref, provider, options, model: options.model ?? null, route: null };
+  const judged = await candidates(scope, request);
+  const now = core.clock.now().getTime();
+  const tried = (keyId: string): number => except.filter((one) => one === keyId).length;
+  const left = judged.filter(({ key }) => key.source !== "system" && tried(key.keyId) === 0);
+  const resorts = judged.flatMap(({ key }) => (key.source !== "system" && tried(key.keyId) === 1 ? [lastResort(key, askOf(request), now, core.parked)?.key ?? []] : []).flat());
+  const chosen = left.find((one) => one.reason === "usable")?.key ?? resorts[0];
+  if (!chosen) throw refusal(left, provider, options.environment ?? "production", now);
   const key = await openFor(scope, chosen);
   await auditReveal(scope, key);
   return key;

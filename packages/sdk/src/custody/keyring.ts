@@ -34,9 +34,12 @@ export class Keyring {
   async tenantKey(trx: TenantTransaction, ownerId: string): Promise<TenantKey> {
     const found = await this.#liveTenantKey(trx, ownerId);
     if (found) return found;
-    const { wrapped } = makeTenantKey(this.#live["tenant-wrap"], { installationId: this.#installationId, ownerId, version: 1 });
+    // An owner that was deleted and is back: a process may still hold the destroyed key, by the version that it had.
+    const destroyed = await trx.selectFrom("owners").select("last_tenant_key_version").where("owner_id", "=", ownerId).executeTakeFirst();
+    const version = (destroyed?.last_tenant_key_version ?? 0) + 1;
+    const { wrapped } = makeTenantKey(this.#live["tenant-wrap"], { installationId: this.#installationId, ownerId, version });
     // Two first records at once make one key: the second insert waits for the first transaction and then finds its row.
-    await trx.insertInto("tenant_keys").values({ owner_id: ownerId, version: 1, wrapped: Buffer.from(wrapped) }).onConflict((same) => same.doNothing()).execute();
+    await trx.insertInto("tenant_keys").values({ owner_id: ownerId, version, wrapped: Buffer.from(wrapped) }).onConflict((same) => same.doNothing()).execute();
     const made = await this.#liveTenantKey(trx, ownerId);
     if (!made) throw new Error("the tenant key that was just written is not there");
     return made;

@@ -4,6 +4,7 @@ import { exportAnchor } from "../audit/anchor.ts";
 import type { Core } from "../core.ts";
 import { parseInput } from "../schema.ts";
 import { foldHours } from "../usage/fold-hours.ts";
+import { endGraces } from "./end-graces.ts";
 import { removeOldRows } from "./remove-old-rows.ts";
 
 /** What a task works with. */
@@ -29,6 +30,13 @@ export const tasks = {
       if (days > 0) logger.debug({ days }, "hours of usage were folded into days");
     },
   }),
+  end_graces: task({
+    payload: nothing,
+    run: async (core) => {
+      const versions = await endGraces(core);
+      if (versions > 0) core.logger.debug({ versions }, "replaced versions of keys were destroyed");
+    },
+  }),
   remove_old_rows: task({
     payload: nothing,
     run: ({ database }) => removeOldRows(database),
@@ -45,6 +53,7 @@ export type TaskName = keyof typeof tasks;
 /** When tasks run by themselves: `minute hour day month weekday`, UTC. One run a time, however many workers there are. */
 export const schedule: readonly { task: TaskName; match: string }[] = [
   { task: "fold_hours", match: "* * * * *" },
+  { task: "end_graces", match: "* * * * *" },
   { task: "remove_old_rows", match: "17 * * * *" },
   { task: "anchor_audit", match: "41 * * * *" },
 ];
@@ -56,5 +65,5 @@ export const schedule: readonly { task: TaskName; match: string }[] = [
  */
 export function jobTasks(core: JobCore): Record<TaskName, (payload: unknown) => Promise<void>> {
   const bind = <Payload>({ payload: schema, run }: Task<Payload>) => async (payload: unknown) => run(core, parseInput(schema, payload ?? {}));
-  return { fold_hours: bind(tasks.fold_hours), remove_old_rows: bind(tasks.remove_old_rows), anchor_audit: bind(tasks.anchor_audit) };
+  return { fold_hours: bind(tasks.fold_hours), end_graces: bind(tasks.end_graces), remove_old_rows: bind(tasks.remove_old_rows), anchor_audit: bind(tasks.anchor_audit) };
 }

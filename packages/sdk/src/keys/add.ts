@@ -1,5 +1,5 @@
 import canonicalize from "canonicalize";
-import { ConfigurationError, ConflictError, KeyValidationError, ProviderUnavailableError, sha256Hex } from "@stack-2025/byok-crypto";
+import { ConfigurationError, ConflictError, KeyValidationError, sha256Hex } from "@stack-2025/byok-crypto";
 import { ConstraintViolation, type TenantTransaction } from "@stack-2025/byok-db";
 import { hintOf, providerFor, type KeyData, type Provider, type ProviderType } from "@stack-2025/byok-providers";
 import type { z } from "zod";
@@ -11,7 +11,8 @@ import type { OwnerRef } from "../owners.ts";
 import { addKeyInput, parseInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
 import { markChanged } from "../use/changes.ts";
-import { probe, type Probed } from "./probe.ts";
+import { keyFingerprint, secretFingerprints } from "./fingerprints.ts";
+import { probeNow, type Probed } from "./probe.ts";
 import { readRecord } from "./read.ts";
 import { requireFuture } from "./expiry.ts";
 import { sealKeyData } from "./sealed-key-data.ts";
@@ -49,7 +50,7 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
   const repeated = input.idempotencyKey === undefined ? undefined : await sentBefore(scope, owner, input.idempotencyKey, digest);
   if (repeated) return readRecord(scope, owner.id, repeated);
 
-  const probed = input.validate === "now" ? await probeNow(scope, provider, keyData) : undefined;
+  const probed = input.validate === "now" ? await probeNow(core, provider, keyData) : undefined;
   const keyId = newId("key");
   try {
     await core.database.inTenant({ owners: [owner.id] }, (trx) => insertKey(trx, scope, { owner, provider, keyData, input, probed, keyId, digest }));
@@ -61,6 +62,7 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
     if (error.constraint === "keys_same_secret") throw await sameSecret(scope, owner, provider, keyData, input);
     throw error;
   }
+  core.resolver.drop(owner.id);
   return readRecord(scope, owner.id, keyId);
 }
 
@@ -90,7 +92,7 @@ async function insertKey(trx: TenantTransaction, scope: Scope, { owner, provider
       environment: input.environment,
       alias: input.alias ?? null,
       hint: hintOf(provider.principal(keyData)),
-      fingerprint: core.keyring.fingerprint(owner.id, provider.type, provider.canonical(keyData)),
+      fingerprint: keyFingerprint(core.keyring, owner.id, provider, keyData),
       status: probed?.status ?? "unchecked",
       status_reason: probed ? (probed.status === "active" ? null : probed.reason) : null,
       priority: input.priority ?? 100,
@@ -116,7 +118,10 @@ async function insertKey(trx: TenantTransaction, scope: Scope, { owner, provider
     .execute();
   await trx
     .insertInto("key_versions")
-    .values({ owner_id: owner.id, key_id: keyId, version, sealed: Buffer.from(sealed), tenant_key_version: tenantKey.version, created_at: now })
+    .values({
+      owner_id: owner.id, key_id: keyId, version, sealed: Buffer.from(sealed), tenant_key_version: tenantKey.version,
+      secret_fingerprints: secretFingerprints(core.keyring, owner.id, provider, keyData), created_at: now,
+    })
     .execute();
   if (probed) {
     await trx
@@ -135,22 +140,6 @@ async function insertKey(trx: TenantTransaction, scope: Scope, { owner, provider
   }
   await appendAudit(trx, core, { ownerId: owner.id, actor: scope.actor, action: "key.added", target: keyId, details: { provider: provider.type, environment: input.environment, version, envelope: sha256Hex(sealed) } });
   await markChanged(trx, [owner.id]);
-}
-
-/** Undefined where the provider cannot say now: the key is stored as `unchecked`. */
-async function probeNow(scope: Scope, provider: Provider, keyData: KeyData): Promise<Probed | undefined> {
-  let probed: Probed;
-  try {
-    probed = await probe(scope.core, provider, keyData);
-  } catch (error) {
-    scope.core.logger.info({ provider: provider.type, code: "PROVIDER_UNAVAILABLE" }, "a new key could not be checked yet");
-    if (error instanceof ProviderUnavailableError) return undefined;
-    throw error;
-  }
-  if (probed.status !== "invalid") return probed;
-  throw new KeyValidationError(`${provider.name} refused the key: ${probed.reason}`, {
-    details: { field: "keyData", problem: "refused", provider: provider.type, providerCode: probed.failure.code },
-  });
 }
 
 /** What was sent, without its secret: the same body gives the same text. */
@@ -178,7 +167,7 @@ async function sameSecret(scope: Scope, owner: OwnerRef, provider: Provider, key
       .where("owner_id", "=", owner.id)
       .where("provider", "=", provider.type)
       .where("environment", "=", input.environment)
-      .where("fingerprint", "=", core.keyring.fingerprint(owner.id, provider.type, provider.canonical(keyData)))
+      .where("fingerprint", "=", keyFingerprint(core.keyring, owner.id, provider, keyData))
       .executeTakeFirst(),
   );
   return new ConflictError(`This ${provider.name} key is stored already for this owner and environment; update or rotate it instead.`, { details: row ? { keyId: row.key_id } : {} });

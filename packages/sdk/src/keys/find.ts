@@ -17,6 +17,10 @@ export interface FoundKey {
   environment: Environment;
   limits: Limits | null;
   createdAt: Date;
+  liveVersion: number;
+  custody: "managed" | "sealed";
+  fingerprint: string | null;
+  sharedAccess: boolean;
 }
 
 /**
@@ -35,9 +39,9 @@ export async function findKeys(scope: Scope, keyIds: readonly string[], action: 
   const visible = await visibleOwners(scope, action);
   const asked = [...new Set(keyIds)];
   const possible = asked.filter((keyId) => isId("key", keyId));
-  const owners = visible.owners === "all" ? await ownersOf(scope, possible) : visible.owners;
+  const owners = visible.owners === "all" ? await ownersOf(scope, possible) : [...visible.owners, ...visible.shared];
   const found = owners.length === 0 ? [] : await look(scope, possible, owners);
-  const byId = new Map(found.filter((row) => visible.includes(row.ownerId)).map((row) => [row.keyId, row]));
+  const byId = new Map(found.filter((row) => visible.includes(row.ownerId) || (row.sharedAccess && visible.shared.includes(row.ownerId))).map((row) => [row.keyId, row]));
   if (!asked.every((keyId) => byId.has(keyId))) throw keyNotFound();
   return byId;
 }
@@ -60,11 +64,13 @@ async function ownersOf({ core }: Scope, keyIds: readonly string[]): Promise<str
 async function look({ core }: Scope, keyIds: readonly string[], owners: readonly string[]): Promise<FoundKey[]> {
   const rows = await core.database.read<{
     key_id: string; owner_id: string; kind: OwnerRef["kind"]; external_id: string; provider: ProviderType; environment: Environment; limits: Limits | null; created_at: Date;
+    live_version: number; custody: "managed" | "sealed"; fingerprint: string | null; shared_access: boolean;
   }>(
     { owners },
     {
       name: "byok_keys_found",
-      text: `select k.key_id, k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.limits, k.created_at
+      text: `select k.key_id, k.owner_id, o.kind, o.external_id, k.provider, k.environment, k.limits, k.created_at,
+          k.live_version, k.custody, k.fingerprint, k.shared_access
         from byok.keys k join byok.owners o using (owner_id) where k.key_id = any($1::text[])`,
       values: [[...keyIds]],
     },
@@ -72,5 +78,6 @@ async function look({ core }: Scope, keyIds: readonly string[], owners: readonly
   return rows.map((row) => ({
     keyId: row.key_id, ownerId: row.owner_id, owner: toOwner(row.kind, row.external_id), ownerKind: row.kind,
     provider: row.provider, environment: row.environment, limits: row.limits, createdAt: row.created_at,
+    liveVersion: row.live_version, custody: row.custody, fingerprint: row.fingerprint, sharedAccess: row.shared_access,
   }));
 }

@@ -11,21 +11,31 @@ export interface Outcome {
   latencyMs?: number | null;
 }
 
+/** A version of a key: what was seen of one says nothing of the next. */
+export interface SeenKey {
+  ownerId: string;
+  keyId: string;
+  version: number;
+}
+
 /**
  * Keeps what a probe or a call has shown of a key. Health is written each time; the key itself only where its status
- * turns, and then with an audit event and news for the caches. A disabled key stays disabled.
+ * turns, and then with an audit event and news for the caches. A disabled key stays disabled. What was seen of a version that
+ * is no longer live is dropped.
  */
-export async function recordOutcome(core: Core, key: { ownerId: string; keyId: string }, outcome: Outcome, actor = "system"): Promise<void> {
+export async function recordOutcome(core: Core, key: SeenKey, outcome: Outcome, actor = "system"): Promise<void> {
   const now = core.clock.now();
   await core.database.inTenant({ owners: [key.ownerId] }, async (trx) => {
-    const before = await trx.selectFrom("keys").select(["status", "status_reason"]).where("owner_id", "=", key.ownerId).where("key_id", "=", key.keyId).forUpdate().executeTakeFirst();
-    if (!before) return; // Deleted meanwhile.
+    const before = await trx.selectFrom("keys").select(["status", "live_version"]).where("owner_id", "=", key.ownerId).where("key_id", "=", key.keyId).forUpdate().executeTakeFirst();
+    if (!before || before.live_version !== key.version) return; // Deleted or rotated meanwhile.
     const failed = outcome.status !== "active";
     const health = {
       checked_at: now,
       latency_ms: outcome.latencyMs ?? null,
       exhausted_until: outcome.until,
       reasons: outcome.reason === null ? [] : [outcome.reason],
+      // Whoever could ask the provider has opened the record.
+      unreadable_since: null,
       ...(outcome.balance !== undefined && { balance_amount: outcome.balance?.amount ?? null, balance_currency: outcome.balance?.currency ?? null }),
     };
     await trx

@@ -1,4 +1,4 @@
-import { ProviderUnavailableError } from "@stack-2025/byok-crypto";
+import { KeyValidationError, ProviderUnavailableError } from "@stack-2025/byok-crypto";
 import { scrub, type Ask, type Failure, type KeyData, type Provider } from "@stack-2025/byok-providers";
 import type { Core } from "../core.ts";
 import { readSome } from "../use/answer-body.ts";
@@ -57,4 +57,24 @@ export async function probe(core: Pick<Core, "transport" | "baseUrl" | "clock">,
     default:
       throw new ProviderUnavailableError(`${provider.name} could not say whether the key works: ${failure.reason}`, { details: { reason: failure.verdict } });
   }
+}
+
+/**
+ * Asks before something is stored. Undefined where the provider cannot say now: the key is then stored as `unchecked`.
+ *
+ * @throws KeyValidationError the provider refuses the key
+ */
+export async function probeNow(core: Core, provider: Provider, keyData: KeyData): Promise<Probed | undefined> {
+  let probed: Probed;
+  try {
+    probed = await probe(core, provider, keyData);
+  } catch (error) {
+    core.logger.info({ provider: provider.type, code: "PROVIDER_UNAVAILABLE" }, "a new key could not be checked yet");
+    if (error instanceof ProviderUnavailableError) return undefined;
+    throw error;
+  }
+  if (probed.status !== "invalid") return probed;
+  throw new KeyValidationError(`${provider.name} refused the key: ${probed.reason}`, {
+    details: { field: "keyData", problem: "refused", provider: provider.type, providerCode: probed.failure.code },
+  });
 }

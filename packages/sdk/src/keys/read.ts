@@ -1,6 +1,6 @@
 import canonicalize from "canonicalize";
 import { InvalidInputError } from "@stack-2025/byok-crypto";
-import { requireOwner } from "../access/permissions.ts";
+import { reachOf, requireOwner } from "../access/permissions.ts";
 import type { KeyRecord, ListKeysFilter, OwnerOrUser, Page } from "../byok.ts";
 import { page } from "../page.ts";
 import { listKeysFilter, parseInput } from "../schema.ts";
@@ -24,19 +24,20 @@ export async function readRecord(scope: Scope, ownerId: string, keyId: string): 
 
 const defaultPage = 100;
 
-/** The owner's own keys, oldest first; never an organization's for a user. @throws InvalidInputError a forged or foreign cursor */
+/** The owner's own keys, oldest first; never an organization's for a user. A member sees those that are shared. @throws InvalidInputError a forged or foreign cursor */
 export async function listKeys(scope: Scope, owner: OwnerOrUser, given: ListKeysFilter = {}): Promise<Page<KeyRecord>> {
   const { core } = scope;
   const ref = core.ownerRef(owner);
   const { cursor, limit = defaultPage, ...filter } = parseInput(listKeysFilter, given);
-  await requireOwner(scope, ref, "keys:read");
+  const reach = await reachOf(scope, ref, "keys:read");
+  if (reach === "none") await requireOwner(scope, ref, "keys:read");
   const now = core.clock.now();
 
   // A cursor holds for one owner and one filter: taken elsewhere, it is refused.
-  const binding = canonicalize({ list: "keys", owner: ref.id, filter }) ?? "";
+  const binding = canonicalize({ list: "keys", owner: ref.id, reach, filter }) ?? "";
   const after = cursor === undefined ? undefined : position(core.keyring.openCursor(binding, cursor));
 
-  const rows = await core.database.inTenant({ owners: [ref.id] }, (trx) => findRows(trx, ref.id, { ...filter, after, now, limit: limit + 1 }));
+  const rows = await core.database.inTenant({ owners: [ref.id] }, (trx) => findRows(trx, ref.id, { ...filter, sharedOnly: reach === "shared", after, now, limit: limit + 1 }));
   const items = rows.slice(0, limit).map((row) => toKeyRecord(row, now));
   const last = rows.length > limit ? items.at(-1) : undefined;
   return page(items, last ? core.keyring.sealCursor(binding, `${last.createdAt.toISOString()} ${last.id}`) : null);

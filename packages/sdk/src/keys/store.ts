@@ -23,6 +23,7 @@ export interface KeyFilter {
   environment?: string | undefined;
   status?: KeyStatus | undefined;
   tag?: string | undefined;
+  sharedOnly?: boolean;
   /** Keys behind this place in the order. */
   after: { at: Date; id: string } | undefined;
   /** What `expired` is measured by. */
@@ -31,8 +32,9 @@ export interface KeyFilter {
 }
 
 /** An owner's keys, oldest first. */
-export function findRows(trx: TenantTransaction, ownerId: string, { provider, environment, status, tag, after, now, limit }: KeyFilter): Promise<KeyRow[]> {
+export function findRows(trx: TenantTransaction, ownerId: string, { provider, environment, status, tag, sharedOnly, after, now, limit }: KeyFilter): Promise<KeyRow[]> {
   let query = selectKeys(trx, ownerId).orderBy("keys.created_at").orderBy("keys.key_id").limit(limit);
+  if (sharedOnly) query = query.where("keys.shared_access", "=", true);
   if (provider) query = query.where("keys.provider", "=", provider);
   if (environment) query = query.where("keys.environment", "=", environment);
   if (tag) query = query.where((eb) => eb(eb.val(tag), "=", eb.fn.any("keys.tags")));
@@ -96,9 +98,28 @@ export function toKeyRecord(row: KeyRow, now: Date): KeyRecord {
   };
 }
 
-/** The owner's row, made with its first key, member or token. */
+/**
+ * The owner's row, made with its first key, member or token; one that was deleted is back. It comes first in a transaction:
+ * until that ends the owner is shared with others that write for it, and kept from whoever would delete it.
+ */
 export async function ensureOwner(trx: TenantTransaction, owner: OwnerRef): Promise<void> {
-  await trx.insertInto("owners").values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId }).onConflict((same) => same.doNothing()).execute();
+  await holdOwner(trx, owner, "shared");
+  await trx
+    .with("back", (own) => own.updateTable("owners").set({ deleted_at: null }).where("owner_id", "=", owner.id).where("deleted_at", "is not", null))
+    .insertInto("owners")
+    .values({ owner_id: owner.id, kind: owner.kind, external_id: owner.externalId })
+    .onConflict((same) => same.doNothing())
+    .execute();
+}
+
+/**
+ * Until the transaction ends: shared, to write something new for the owner; alone, to delete it. An advisory lock, since a
+ * lock on the row that several share cannot become the one that brings a deleted owner back (measured: they wait for each
+ * other).
+ */
+export async function holdOwner(trx: TenantTransaction, { id }: OwnerRef, how: "shared" | "alone"): Promise<void> {
+  const name = sql`hashtextextended(${`byok owner ${id}`}, 0)`;
+  await (how === "shared" ? sql`select pg_advisory_xact_lock_shared(${name})` : sql`select pg_advisory_xact_lock(${name})`).execute(trx);
 }
 
 /** jsonb, from a value of ours; null stays SQL's null. */

@@ -3,8 +3,8 @@ import { providerFor } from "@stack-2025/byok-providers";
 import type { Scope } from "../scope.ts";
 import { findKey, keyNotFound } from "./find.ts";
 import { recordOutcome } from "./health.ts";
-import { probe } from "./probe.ts";
-import { openKeyData } from "./sealed-key-data.ts";
+import { probe, type Probed } from "./probe.ts";
+import { readLive } from "./read-live.ts";
 
 /**
  * Asks the provider now, and records the outcome: true, or false and the key's status says why.
@@ -13,32 +13,22 @@ import { openKeyData } from "./sealed-key-data.ts";
  * @throws ProviderUnavailableError it cannot be told; the status is left as it was
  */
 export async function testKey(scope: Scope, keyId: string): Promise<boolean> {
+  const { ownerId } = await findKey(scope, keyId, "keys:write");
+  const probed = await probeStored(scope, ownerId, keyId);
+  return probed.status === "active";
+}
+
+/** @throws as `testKey` does, and EncryptionError: the record does not open */
+export async function probeStored(scope: Scope, ownerId: string, keyId: string): Promise<Probed> {
   const { core } = scope;
-  const found = await findKey(scope, keyId, "keys:write");
-  const row = await core.database.inTenant({ owners: [found.ownerId] }, (trx) =>
-    trx
-      .selectFrom("keys")
-      .innerJoin("key_versions", (join) =>
-        join.onRef("key_versions.owner_id", "=", "keys.owner_id").onRef("key_versions.key_id", "=", "keys.key_id").onRef("key_versions.version", "=", "keys.live_version"),
-      )
-      .leftJoin("tenant_keys", (join) => join.onRef("tenant_keys.owner_id", "=", "key_versions.owner_id").onRef("tenant_keys.version", "=", "key_versions.tenant_key_version"))
-      .select(["keys.live_version", "key_versions.sealed", "key_versions.tenant_key_version", "tenant_keys.wrapped"])
-      .where("keys.owner_id", "=", found.ownerId)
-      .where("keys.key_id", "=", keyId)
-      .executeTakeFirst(),
-  );
-  if (!row) throw keyNotFound();
-  if (row.tenant_key_version === null || row.wrapped === null) {
+  const live = await readLive(core, ownerId, keyId);
+  if (!live) throw keyNotFound();
+  if (live.custody === "sealed") {
     throw new PermissionDeniedError("The key is sealed to its owner: the service cannot read it, and so cannot test it.", { details: { keyId, reason: "sealed" } });
   }
-  await core.openings.require(scope.actor, { ownerId: found.ownerId, keyId, version: row.live_version });
-  const tenantKey = core.keyring.unwrap(found.ownerId, row.tenant_key_version, row.wrapped);
-  const place = { ownerId: found.ownerId, keyId, keyVersion: row.live_version, custody: "managed" as const, provider: found.provider, environment: found.environment };
-  const keyData = openKeyData(core.keyring, tenantKey, row.sealed, place);
-
-  const provider = providerFor(found.provider);
-  const probed = await probe(core, provider, keyData);
-  await recordOutcome(core, { ownerId: found.ownerId, keyId }, probed, scope.actor);
-  core.resolver.drop(found.ownerId);
-  return probed.status === "active";
+  await core.openings.require(scope.actor, { ownerId, keyId, version: live.version });
+  const probed = await probe(core, providerFor(live.provider), live.open());
+  await recordOutcome(core, { ownerId, keyId, version: live.version }, probed, scope.actor);
+  core.resolver.drop(ownerId);
+  return probed;
 }

@@ -6,6 +6,7 @@ import { markChanged } from "../use/changes.ts";
 import { requireFuture } from "./expiry.ts";
 import { findKey, keyNotFound } from "./find.ts";
 import { readRecord } from "./read.ts";
+import { changedMeanwhile } from "./rotate.ts";
 import { json } from "./store.ts";
 
 /** `null` clears, absent leaves. `status` enables or disables. @throws KeyNotFoundError @throws InvalidInputError */
@@ -51,13 +52,20 @@ export async function updateKey(scope: Scope, keyId: string, given: UpdateKey): 
   return readRecord(scope, ownerId, keyId);
 }
 
-/** Destroys the ciphertext of all versions; usage and audit remain. @throws KeyNotFoundError */
+/**
+ * Destroys the ciphertext of all versions; usage and audit remain.
+ *
+ * @throws KeyNotFoundError
+ * @throws ConflictError the key was rotated at the same moment: whoever deletes has not seen what it is now
+ */
 export async function deleteKey(scope: Scope, keyId: string): Promise<void> {
   const { core } = scope;
-  const { ownerId, provider, environment } = await findKey(scope, keyId, "keys:write");
+  const { ownerId, provider, environment, liveVersion } = await findKey(scope, keyId, "keys:write");
   await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
-    const result = await trx.deleteFrom("keys").where("owner_id", "=", ownerId).where("key_id", "=", keyId).executeTakeFirst();
-    if (result.numDeletedRows === 0n) throw keyNotFound();
+    const key = await trx.selectFrom("keys").select("live_version").where("owner_id", "=", ownerId).where("key_id", "=", keyId).forUpdate().executeTakeFirst();
+    if (!key) throw keyNotFound();
+    if (key.live_version !== liveVersion) throw changedMeanwhile(keyId);
+    await trx.deleteFrom("keys").where("owner_id", "=", ownerId).where("key_id", "=", keyId).execute();
     await appendAudit(trx, core, { ownerId, actor: scope.actor, action: "key.deleted", target: keyId, details: { provider, environment } });
     await markChanged(trx, [ownerId]);
   });

@@ -39,6 +39,8 @@ export interface Limiter {
    * `limit` is then `limiter_unavailable`.
    */
   reserve(share: Share): Promise<Reserved>;
+  /** What stands in the way of a call now; takes nothing. Undefined: nothing does. */
+  peek(share: Share): Promise<Extract<Reserved, { refused: unknown }>["refused"] | undefined>;
   /** Adds what was used to the current windows; refuses nothing, never rejects. */
   count(used: readonly (Share & Used)[]): Promise<void>;
 }
@@ -53,7 +55,17 @@ export function createLimiter(parts: { database: Database; clock: Clock; logger:
   /** What could not be written, by key. */
   const owed = new Map<string, CounterAmount[]>();
 
-  async function reserve(share: Share): Promise<Reserved> {
+  async function peek(share: Share): Promise<Extract<Reserved, { refused: unknown }>["refused"] | undefined> {
+    const reserved = await attempt(share, 0n);
+    if ("refused" in reserved) return reserved.refused;
+    await reserved.granted.settle(null, null);
+    return undefined;
+  }
+
+  const reserve = (share: Share): Promise<Reserved> => attempt(share, 1n);
+
+  /** `calls` is 1, or 0 to only look. */
+  async function attempt(share: Share, calls: 0n | 1n): Promise<Reserved> {
     const now = clock.now();
     const counters = countersOf(share.limits).map((counter) => ({ ...counter, ...windowAt(counter.window, now) }));
     const place = placeOf(share);
@@ -67,8 +79,11 @@ export function createLimiter(parts: { database: Database; clock: Clock; logger:
     if (counters.length > 0) {
       try {
         await pay(place);
-        // Tokens and cost take nothing yet, and ask that there is room for one more unit.
-        const asked = counters.map(({ name, of, limit, start }) => ({ ...amount(name, start, of === "requests" ? 1n : 0n), most: of === "requests" ? limit : limit - 1n }));
+        // What takes nothing yet asks that there is room for one more unit: tokens and cost, and all of it when only looking.
+        const asked = counters.map(({ name, of, limit, start }) => {
+          const taken = of === "requests" ? calls : 0n;
+          return { ...amount(name, start, taken), most: limit - 1n + taken };
+        });
         const full = await takeAll(database, asked);
         const last = counters.filter(({ name }) => full.has(name)).reduce<(typeof counters)[number] | undefined>((a, b) => (a && a.end >= b.end ? a : b), undefined);
         if (last) {
@@ -92,7 +107,7 @@ export function createLimiter(parts: { database: Database; clock: Clock; logger:
     return {
       granted: {
         settle: (usage, costNanos) => end((of) => (of === "tokens" ? tokensOf(usage) : of === "cost" ? (costNanos ?? 0n) : 0n)),
-        release: () => end((of) => (of === "requests" ? -1n : 0n)),
+        release: () => end((of) => (of === "requests" ? -calls : 0n)),
       },
     };
   }
@@ -144,7 +159,7 @@ export function createLimiter(parts: { database: Database; clock: Clock; logger:
     }
   }
 
-  return { reserve, count };
+  return { reserve, peek, count };
 }
 
 const ids = ({ ownerId, keyId }: { ownerId: string; keyId: string }): { ownerId: string; keyId: string } => ({ ownerId, keyId });

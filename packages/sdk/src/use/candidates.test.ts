@@ -12,6 +12,7 @@ function key(over: Partial<CandidateKey> = {}): CandidateKey {
   return {
     keyId: "key_a", ownerId: "owner", organizationId: null, source: "user", alias: null, environment: "production", status: "active", expiresAt: null, exhaustedUntil: null,
     sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed",
+    ownerLimits: [], suspended: false, forbidden: false, overflow: "never", graceUntil: null, previous: null,
     open: () => {
       throw new Error("judging opens nothing");
     },
@@ -56,7 +57,7 @@ describe("judge", () => {
 
   it("a 429 rests the key for that model alone", () => {
     const parked = new Parked();
-    parked.park("key_a", "gpt-5", now + 1_000);
+    parked.park(key(), "gpt-5", now + 1_000);
     expect(judge([key()], { ...ask, model: "gpt-5" }, now, parked)[0]).toMatchObject({ reason: "rate_limited", until: new Date(now + 1_000) });
     expect(judge([key()], { ...ask, model: "gpt-4" }, now, parked)[0]).toMatchObject({ reason: "usable" });
     expect(judge([key()], { ...ask, model: "gpt-5" }, now + 1_000, parked)[0]).toMatchObject({ reason: "usable" });
@@ -104,7 +105,7 @@ describe("refusal", () => {
 
   it("a rate limit says how long to wait", () => {
     const parked = new Parked();
-    parked.park("key_a", null, now + 2_500);
+    parked.park(key(), null, now + 2_500);
     const error = refusal(judge([key()], ask, now, parked), "openai", "production", now);
     expect(error).toBeInstanceOf(RateLimitedError);
     expect(error).toMatchObject({ retryAfterMs: 2_500 });

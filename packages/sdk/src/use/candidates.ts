@@ -21,10 +21,22 @@ export interface CandidateKey {
   readonly role: Role | null;
   readonly allowedModels: readonly string[] | null;
   readonly limits: Limits | null;
+  /** Of policies that bind the call: the caller's own, and that of the organization or the operator whose key it is. */
+  readonly ownerLimits: readonly { ownerId: string; limits: Limits }[];
+  /** The key's owner, or the caller, is suspended. */
+  readonly suspended: boolean;
+  /** A system key that the caller's policy, or a key of its with `fallback: "never"`, forbids. */
+  readonly forbidden: boolean;
+  /** Where the owner's limits may move the spend to. */
+  readonly overflow: "never" | "system";
   readonly version: number;
   readonly custody: "managed" | "sealed";
   /** A default out of the process's own configuration: there is no record of it, and no owner whose trail could tell of it. */
   readonly configured?: true;
+  /** On a version that was replaced: until when it may still be used. Null on the live one. */
+  readonly graceUntil: number | null;
+  /** The version before the live one, while it is kept: the last resort when the provider refuses the live one. */
+  readonly previous: CandidateKey | null;
   /** Opens the record once and keeps the result. @throws EncryptionError each time, where it does not open */
   open(): ActiveKey;
 }
@@ -46,7 +58,11 @@ export interface Judged {
   until: Date | null;
 }
 
-/** Every key that could come into question for this call, in order, and why it is taken or passed over. Decrypts nothing. */
+/**
+ * Every key that could come into question for this call, in order, and why it is taken or passed over. Decrypts nothing.
+ * Of a key that its provider refuses, the version in its grace comes behind all keys of the caller and its organizations,
+ * and before the system's: it is the customer's own account that pays.
+ */
 export function judge(keys: readonly CandidateKey[], ask: Ask, now: number, parked: Parked): Judged[] {
   const judged: Judged[] = [];
   for (const key of keys) {
@@ -57,12 +73,32 @@ export function judge(keys: readonly CandidateKey[], ask: Ask, now: number, park
     const reason = reasonOf(key, ask, now, parked, until);
     judged.push({ key, reason, until: until.at === null ? null : new Date(until.at) });
   }
+  for (const { key, reason } of [...judged]) {
+    const refused = reason === "invalid" || (reason === "rate_limited" && parked.suspected(key, now));
+    const resort = refused ? lastResort(key, ask, now, parked) : undefined;
+    if (resort) addResort(judged, resort);
+  }
   return judged;
+}
+
+/** The version before, where it may be used for this call. */
+export function lastResort({ previous }: CandidateKey, ask: Ask, now: number, parked: Parked): Judged | undefined {
+  if (!previous || previous.graceUntil === null || previous.graceUntil <= now) return undefined;
+  return reasonOf(previous, ask, now, parked, { at: null }) === "usable" ? { key: previous, reason: "usable", until: null } : undefined;
+}
+
+/** Before the system's keys. One that is there already stays where it is. */
+export function addResort(judged: Judged[], resort: Judged): void {
+  if (judged.some(({ key }) => key === resort.key)) return;
+  const system = judged.findIndex(({ key }) => key.source === "system");
+  judged.splice(system === -1 ? judged.length : system, 0, resort);
 }
 
 function reasonOf(key: CandidateKey, ask: Ask, now: number, parked: Parked, until: { at: number | null }): CandidateReason {
   if (key.environment !== ask.environment) return "wrong_environment";
   if (key.role !== null && (key.role === "viewer" || !key.sharedAccess)) return "not_shared";
+  if (key.suspended) return "suspended";
+  if (key.forbidden) return "own_keys_only";
   if (key.status === "disabled") return "disabled";
   if (key.expiresAt !== null && key.expiresAt <= now) return "expired";
   if (key.status === "invalid") return "invalid";
@@ -73,7 +109,7 @@ function reasonOf(key: CandidateKey, ask: Ask, now: number, parked: Parked, unti
   if (key.custody === "sealed") return "sealed";
   if (ask.model !== null && key.allowedModels !== null && !allowsModel(key.allowedModels, ask.model)) return "model_not_allowed";
   if (ask.route !== null && !allowsRoute(key, ask.route)) return "route_not_allowed";
-  const parkedUntil = parked.until(key.keyId, ask.model, now);
+  const parkedUntil = parked.until(key, ask.model, now);
   if (parkedUntil !== null) {
     until.at = parkedUntil;
     return "rate_limited";
@@ -102,5 +138,6 @@ function allowsRoute(key: CandidateKey, route: Route | "unknown"): boolean {
 }
 
 export function toCandidate({ key, reason, until }: Judged): Candidate {
-  return { keyId: key.keyId, source: key.source, alias: key.alias, usable: reason === "usable", reason, until };
+  // Of a key that is not shared with the caller, its name is not either.
+  return { keyId: key.keyId, source: key.source, alias: reason === "not_shared" ? null : key.alias, usable: reason === "usable", reason, until };
 }

@@ -19,17 +19,18 @@ const exhaustedMs = 60 * 60_000;
 export function takeConsequences(scope: Scope, key: CandidateKey, failure: Failure, model: string | null): void {
   const { core } = scope;
   const now = core.clock.now().getTime();
-  if (failure.verdict === "rate_limited") core.parked.park(key.keyId, model, now + (failure.retryAfterMs ?? restMs));
+  if (failure.verdict === "rate_limited") core.parked.park(key, model, now + (failure.retryAfterMs ?? restMs));
   if (failure.verdict === "exhausted" && failure.scope === "model") {
-    core.parked.park(key.keyId, model, failure.until?.getTime() ?? now + exhaustedMs);
+    core.parked.park(key, model, failure.until?.getTime() ?? now + exhaustedMs);
   } else if (failure.verdict === "exhausted") {
     const until = failure.until ?? new Date(now + exhaustedMs);
-    core.parked.park(key.keyId, null, Math.min(until.getTime(), now + suspicionMs));
-    core.background(recordOutcome(core, key, { status: "exhausted", until, reason: failure.reason }));
+    core.parked.park(key, null, Math.min(until.getTime(), now + suspicionMs));
+    if (key.graceUntil === null) core.background(recordOutcome(core, key, { status: "exhausted", until, reason: failure.reason }));
   }
   if (failure.verdict === "invalid") {
-    core.parked.park(key.keyId, null, now + suspicionMs);
-    core.background(confirm(scope, key));
+    core.parked.suspect(key, now + suspicionMs);
+    // A version in its grace goes by itself; what became of it says nothing of the key.
+    if (key.graceUntil === null) core.background(confirm(scope, key));
   }
 }
 
@@ -43,6 +44,6 @@ async function confirm(scope: Scope, key: CandidateKey): Promise<void> {
       await recordOutcome(core, key, { status: "invalid", until: null, reason: probed.failure.reason });
     }
   } finally {
-    core.parked.release(key.keyId, null);
+    core.parked.release(key, null);
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { EncryptionError } from "@stack-2025/byok-crypto";
 import { widenToUser, type Database } from "@stack-2025/byok-db";
 import { providerFor, type KeyData, type ProviderType } from "@stack-2025/byok-providers";
 import type { ActiveKey, Environment, KeySource } from "../byok.ts";
@@ -18,6 +19,8 @@ export interface ResolverOptions {
   cache: false | { ttlMs: number; max: number };
   /** Defaults at the end of every chain, after those stored for the system owner. */
   systemKeys: Partial<Record<ProviderType, KeyData>>;
+  /** Told each time that a stored record does not open. */
+  onUnreadable?: (key: { ownerId: string; keyId: string; version: number }) => void;
   baseUrl(provider: ProviderType): string | undefined;
 }
 
@@ -84,8 +87,10 @@ export class Resolver {
         ...(owner.kind === "user" && { widen: widenToUser(owner.id, this.#systemId) }),
       },
     );
-    const keys = rows.filter((row) => row.key_id !== null).map((row) => this.#candidate(row as KeyRow, owner.id));
-    keys.push(...(this.#configured.get(provider) ?? []));
+    const stored = rows.filter((row): row is KeyRow => row.key_id !== null);
+    const rules = rulesOf(rows, stored, owner.id, this.#systemId);
+    const keys = stored.map((row) => this.#candidate(row, owner.id, rules));
+    keys.push(...(this.#configured.get(provider) ?? []).map((key) => ({ ...key, ...rules(this.#systemId) })));
 
     // Organizations without a key count too: a key that they add must be seen.
     const owners = [...new Set([owner.id, this.#systemId, ...rows.map((row) => row.owner_id)])];
@@ -137,23 +142,41 @@ export class Resolver {
     this.#dependents.clear();
   }
 
-  #candidate(row: KeyRow, forOwner: string): CandidateKey {
-    const source: KeySource = row.kind;
-    const { keyring } = this.#options;
+  /** Opens a version's record once, and keeps the result. */
+  #opener(row: KeyRow, version: number, sealed: Buffer, tenantKeyVersion: number | null, wrapped: Buffer | null): () => ActiveKey {
+    const { keyring, onUnreadable } = this.#options;
+    const { owner_id: ownerId, key_id: keyId, provider, environment, alias } = row;
     let opened: ActiveKey | undefined;
-    const open = (): ActiveKey => {
+    return () => {
       if (opened) return opened;
-      const tenantKey = keyring.unwrap(row.owner_id, row.tenant_key_version, row.wrapped);
-      const place = { ownerId: row.owner_id, keyId: row.key_id, keyVersion: row.live_version, custody: "managed" as const, provider: row.provider, environment: row.environment };
-      const keyData = openKeyData(keyring, tenantKey, row.sealed, place);
-      opened = activeKey({ keyId: row.key_id, source, provider: row.provider, environment: row.environment, alias: row.alias, version: row.live_version }, keyData);
-      return opened;
+      try {
+        if (tenantKeyVersion === null || wrapped === null) throw new EncryptionError("The record is under no key that this service holds.");
+        const tenantKey = keyring.unwrap(ownerId, tenantKeyVersion, wrapped);
+        const keyData = openKeyData(keyring, tenantKey, sealed, { ownerId, keyId, keyVersion: version, custody: "managed", provider, environment });
+        return (opened = activeKey({ keyId, source: row.kind, provider, environment, alias, version }, keyData));
+      } catch (error) {
+        if (error instanceof EncryptionError) onUnreadable?.({ ownerId, keyId, version });
+        throw error;
+      }
     };
+  }
+
+  #candidate(row: KeyRow, forOwner: string, rules: (ownerId: string) => Rules): CandidateKey {
+    const live = this.#live(row, forOwner, rules(row.owner_id));
+    const { previous_version: version, previous_sealed: sealed, previous_until: until } = row;
+    if (version === null || sealed === null || until === null) return live;
+    // It stands for itself: what the provider said of the live version was not said of this one.
+    const open = this.#opener(row, version, sealed, row.previous_tenant_key_version, row.previous_wrapped);
+    return { ...live, previous: { ...live, version, status: "active", exhaustedUntil: null, graceUntil: until.getTime(), open } };
+  }
+
+  #live(row: KeyRow, forOwner: string, rules: Rules): CandidateKey {
     return {
+      ...rules,
       keyId: row.key_id,
       ownerId: row.owner_id,
       organizationId: row.kind === "organization" ? row.external_id : null,
-      source,
+      source: row.kind,
       alias: row.alias,
       environment: row.environment,
       status: row.status,
@@ -166,7 +189,9 @@ export class Resolver {
       limits: row.limits,
       version: row.live_version,
       custody: row.custody,
-      open,
+      graceUntil: null,
+      previous: null,
+      open: this.#opener(row, row.live_version, row.sealed, row.tenant_key_version, row.wrapped),
     };
   }
 }
@@ -176,6 +201,11 @@ interface OwnerRow {
   kind: KeySource;
   external_id: string;
   role: Role | null;
+  /** The owner's policy; null where it has none. */
+  own_keys_only: boolean | null;
+  overflow: "never" | "system" | null;
+  suspended: boolean | null;
+  owner_limits: Limits | null;
   key_id: null;
 }
 
@@ -193,11 +223,45 @@ interface KeyRow extends Omit<OwnerRow, "key_id"> {
   exhausted_until: Date | null;
   live_version: number;
   custody: "managed" | "sealed";
+  fallback: "allowed" | "never";
   sealed: Buffer;
-  tenant_key_version: number;
-  wrapped: Buffer;
+  tenant_key_version: number | null;
+  wrapped: Buffer | null;
+  previous_version: number | null;
+  previous_sealed: Buffer | null;
+  previous_until: Date | null;
+  previous_tenant_key_version: number | null;
+  previous_wrapped: Buffer | null;
 }
 type Row = OwnerRow | KeyRow;
+
+/** What policies say of the keys of one owner, when this caller asks. */
+type Rules = Pick<CandidateKey, "suspended" | "forbidden" | "overflow" | "ownerLimits">;
+
+/**
+ * The policies that were read with the keys, as each owner's keys feel them. The system's keys are forbidden where the
+ * caller's own policy says so, or where one of its keys, or of those shared with it, says `fallback: "never"` or belongs to
+ * an owner that allows own keys only: whatever its state, while that key exists.
+ */
+function rulesOf(rows: readonly Row[], stored: readonly KeyRow[], caller: string, system: string): (ownerId: string) => Rules {
+  const policies = new Map(rows.map((row) => [row.owner_id, row]));
+  const own = policies.get(caller);
+  const usable = (row: KeyRow): boolean => row.owner_id === caller || (row.kind === "organization" && row.shared_access && row.role !== "viewer");
+  const forbidden = own?.own_keys_only === true || stored.some((row) => usable(row) && (row.fallback === "never" || row.own_keys_only === true));
+  return (ownerId) => {
+    const policy = policies.get(ownerId);
+    const limited = [...new Set([caller, ownerId])].flatMap((id) => {
+      const limits = policies.get(id)?.owner_limits;
+      return limits ? [{ ownerId: id, limits }] : [];
+    });
+    return {
+      suspended: own?.suspended === true || policy?.suspended === true,
+      forbidden: ownerId === system && caller !== system && forbidden,
+      overflow: policy?.overflow ?? "never",
+      ownerLimits: limited,
+    };
+  };
+}
 
 /**
  * Every owner in the scope with its keys for one provider, of both environments (so that a refusal can say so): the own
@@ -205,14 +269,18 @@ type Row = OwnerRow | KeyRow;
  * the order alone is decided here.
  */
 const resolveStatement = `
-select o.owner_id, o.kind, o.external_id, m.role,
+select o.owner_id, o.kind, o.external_id, m.role, p.own_keys_only, p.overflow, p.suspended, p.limits as owner_limits,
   k.key_id, k.provider, k.environment, k.alias, k.status, k.shared_access, k.shared_routes, k.allowed_models, k.limits,
-  k.expires_at, k.live_version, k.custody, h.exhausted_until, v.sealed, v.tenant_key_version, t.wrapped
+  k.expires_at, k.live_version, k.custody, k.fallback, h.exhausted_until, v.sealed, v.tenant_key_version, t.wrapped,
+  b.version as previous_version, b.sealed as previous_sealed, b.usable_until as previous_until, b.tenant_key_version as previous_tenant_key_version, bt.wrapped as previous_wrapped
 from byok.owners o
 left join byok.members m on m.owner_id = o.owner_id and m.user_owner_id = $1
+left join byok.owner_policies p on p.owner_id = o.owner_id
 left join (byok.keys k
   join byok.key_versions v on v.owner_id = k.owner_id and v.key_id = k.key_id and v.version = k.live_version
   left join byok.tenant_keys t on t.owner_id = v.owner_id and t.version = v.tenant_key_version
+  left join byok.key_versions b on b.owner_id = k.owner_id and b.key_id = k.key_id and b.version = k.live_version - 1
+  left join byok.tenant_keys bt on bt.owner_id = b.owner_id and bt.version = b.tenant_key_version
   left join byok.key_health h on h.owner_id = k.owner_id and h.key_id = k.key_id
 ) on k.owner_id = o.owner_id and k.provider = $3
 order by case when o.owner_id = $1 then 0 when o.owner_id = $2 then 2 else 1 end, k.priority, k.created_at, k.key_id`;
@@ -228,7 +296,8 @@ function configuredKeys(provider: ProviderType, data: KeyData, systemId: string,
     const key = activeKey({ keyId, source: "system", provider, environment, alias: null, version: 1 }, keyData);
     return {
       keyId, ownerId: systemId, organizationId: null, source: "system", alias: null, environment, status: "active", expiresAt: null, exhaustedUntil: null,
-      sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed", configured: true,
+      sharedAccess: false, sharedRoutes: "inference", role: null, allowedModels: null, limits: null, version: 1, custody: "managed", configured: true, graceUntil: null, previous: null,
+      suspended: false, forbidden: false, overflow: "never", ownerLimits: [],
       open: () => key,
     };
   });

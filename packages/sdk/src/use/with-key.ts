@@ -2,9 +2,10 @@ import type { Failure, ProviderType, Route } from "@stack-2025/byok-providers";
 import type { ActiveKey, UseOptions } from "../byok.ts";
 import { newId } from "../ids.ts";
 import type { Reservation } from "../limits/limiter.ts";
+import { reserveAll } from "../limits/reserve-all.ts";
 import type { OwnerRef } from "../owners.ts";
 import type { Scope } from "../scope.ts";
-import { judge, type CandidateKey, type Judged } from "./candidates.ts";
+import { addResort, judge, lastResort, type Ask, type CandidateKey, type Judged } from "./candidates.ts";
 import { takeConsequences } from "./consequences.ts";
 import { openFor } from "./open-for.ts";
 import { refusal } from "./refusal.ts";
@@ -52,6 +53,7 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
   // What could not be counted is not begun.
   core.ledger.requireRoom();
   const requestId = newId("request");
+  const ask = askOf(request);
   const judged = await candidates(scope, request);
   const previous: { keyId: string; error: unknown }[] = [];
   let last: Extract<Outcome<T>, { kind: "refused" }> | undefined;
@@ -61,7 +63,7 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
     if (one.reason !== "usable" || spendsForTheOwner(one, judged, previous)) continue;
     const key = await openFor(scope, one.key);
 
-    const reserved = await core.limiter.reserve({ ownerId: one.key.ownerId, keyId: one.key.keyId, limits: one.key.limits });
+    const reserved = await reserveAll(core.limiter, one.key);
     if ("refused" in reserved) {
       one.reason = reserved.refused.reason;
       one.until = reserved.refused.until;
@@ -85,6 +87,9 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
     last?.discard();
     last = outcome;
     if (!mayMoveOn(outcome.failure, request)) break;
+    // The provider refuses the new version of a key: the one before comes in behind the customer's other keys.
+    const resort = outcome.failure.verdict === "invalid" || outcome.failure.verdict === "forbidden" ? lastResort(one.key, ask, core.clock.now().getTime(), core.parked) : undefined;
+    if (resort) addResort(judged, resort);
   }
 
   // If any answer came, the last one is the caller's, untouched: the SDK raises its own class.
@@ -96,31 +101,37 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
 /** Every key that could come into question, in order, and why it would or would not be taken. Decrypts nothing. */
 export async function candidates(scope: Scope, request: Omit<UseRequest, "once">): Promise<Judged[]> {
   const { core } = scope;
-  const { options } = request;
   const keys = await core.resolver.keys(request.owner, request.provider);
-  return judge(
-    keys,
-    {
-      environment: options.environment ?? "production",
-      organizationId: options.organizationId,
-      keyId: options.keyId,
-      model: request.model,
-      fallbackToSystem: options.fallbackToSystem ?? true,
-      route: request.route,
-    },
-    core.clock.now().getTime(),
-    core.parked,
-  );
+  return judge(keys, askOf(request), core.clock.now().getTime(), core.parked);
+}
+
+/** What the call asks of a key. */
+export function askOf({ options, model, route }: Pick<UseRequest, "options" | "model" | "route">): Ask {
+  return {
+    environment: options.environment ?? "production",
+    organizationId: options.organizationId,
+    keyId: options.keyId,
+    model,
+    fallbackToSystem: options.fallbackToSystem ?? true,
+    route,
+  };
+}
+
+/** A system key that would spend for an owner whose own key rests: see {@link limitKeptBy}. */
+export function spendsForTheOwner(one: Judged, judged: readonly Judged[], previous: readonly { keyId: string; error: unknown }[]): boolean {
+  return limitKeptBy(one, judged, previous) !== undefined;
 }
 
 /**
  * A customer's limit never moves spend to the operator: a system key is not taken where one of the owner's own was passed
- * over for a limit, a 429 or a provider's 5xx.
+ * over for a limit, a 429 or a provider's 5xx, unless that owner's policy says `overflow: "system"`.
+ *
+ * @returns the key whose rest keeps the system's key back
  */
-export function spendsForTheOwner(one: Judged, judged: readonly Judged[], previous: readonly { keyId: string; error: unknown }[]): boolean {
-  if (one.key.source !== "system") return false;
-  return judged.some((other) => {
-    if (other.key.source === "system") return false;
+export function limitKeptBy(one: Judged, judged: readonly Judged[], previous: readonly { keyId: string; error: unknown }[]): Judged | undefined {
+  if (one.key.source !== "system") return undefined;
+  return judged.find((other) => {
+    if (other.key.source === "system" || other.key.overflow === "system") return false;
     if (other.reason === "rate_limited" || other.reason === "over_budget") return true;
     const failed = previous.find((attempt) => attempt.keyId === other.key.keyId)?.error;
     return isFailure(failed) && (failed.verdict === "rate_limited" || failed.verdict === "transient");
