@@ -14,10 +14,18 @@ import { labels, type Label } from "./labels.ts";
  * @param canonicalSecret the part of the credential that tells it from others, in the one form its provider gives it
  */
 export function fingerprint(fingerprintKey: WrapKey, at: { ownerId: string; provider: string }, canonicalSecret: string): string {
-  const message = lengthPrefixed(labels.fingerprint, at.provider, canonicalSecret);
-  const mac = engine.hmac(ownerKey(fingerprintKey, labels.fingerprintOwner, at.ownerId), message);
-  engine.wipe(message);
-  return base64url(mac);
+  return fingerprinter(fingerprintKey, at.ownerId)(at.provider, canonicalSecret);
+}
+
+/** `fingerprint` for many secrets of one owner: the owner's key is made once. */
+export function fingerprinter(fingerprintKey: WrapKey, ownerId: string): (provider: string, canonicalSecret: string) => string {
+  const key = ownerKey(fingerprintKey, labels.fingerprintOwner, ownerId);
+  return (provider, canonicalSecret) => {
+    const message = lengthPrefixed(labels.fingerprint, provider, canonicalSecret);
+    const mac = engine.hmac(key, message);
+    engine.wipe(message);
+    return base64url(mac);
+  };
 }
 
 /** A link of an owner's audit chain over the event's canonical bytes, which hold the link before; base64url, 43 characters. */

@@ -1,6 +1,6 @@
 /** Custody: the key hierarchy, sealed records, customer-sealed keys, digests, the errors and `Secret`. No I/O; Node and browsers. */
 export { sealCursor, openCursor } from "./cursor.ts";
-export { auditMac, fingerprint, sha256Base64url, sha256Hex, tokenHash } from "./digest.ts";
+export { auditMac, fingerprint, fingerprinter, sha256Base64url, sha256Hex, tokenHash } from "./digest.ts";
 export { isPassphrase, readEncryptionKey } from "./encryption-key.ts";
 export { engine, type Engine, type SymmetricKey } from "./engine.ts";
 export { envelopeKeyVersion } from "./envelope.ts";

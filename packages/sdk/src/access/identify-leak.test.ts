@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InvalidInputError, PermissionDeniedError, RateLimitedError } from "@stack-2025/byok-crypto";
@@ -67,13 +68,23 @@ describe("identifyLeak", () => {
     }
     expect(await manager.identifyLeak(accountSid)).toBeNull();
 
+    // Of a service account the principal is the document, what recognises it is less, and what leaks may be the private key alone.
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, privateKeyEncoding: { type: "pkcs8", format: "pem" }, publicKeyEncoding: { type: "spki", format: "pem" } });
+    const account = {
+      type: "service_account", project_id: "leaky-project", private_key_id: "0".repeat(40), private_key: privateKey, client_email: "svc@leaky-project.iam.gserviceaccount.com",
+      client_id: "1".repeat(21), token_uri: "https://oauth2.googleapis.com/token",
+    };
+    const vertex = await manager.addKey({ userId: "fields", provider: "vertex", keyData: { serviceAccount: account, location: "us-central1" }, validate: "skip" });
+    for (const leaked of [JSON.stringify(account), JSON.stringify(account, null, 2), privateKey, ` ${privateKey} `]) expect((await manager.identifyLeak(leaked))?.keyId).toBe(vertex.id);
+    expect(await manager.identifyLeak(account.client_email)).toBeNull();
+
     const old = openaiKey();
     const key = await manager.addKey({ userId: "rotated", provider: "openai", keyData: { apiKey: old }, validate: "skip" });
     await manager.rotateKey(key.id, { apiKey: openaiKey() }, { validate: "skip" });
     expect((await manager.identifyLeak(old))?.keyId).toBe(key.id);
     await manager.deleteKey(key.id);
     expect(await manager.identifyLeak(old)).toBeNull();
-  });
+  }, 90_000);
 
   it("B-63: is refused without the scope system, to users, organizations and bound tokens alike", async () => {
     const token = async (scopes: CreateServiceToken["scopes"], owner?: CreateServiceToken["owner"]): Promise<string> =>

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { appendAudit } from "../audit/append.ts";
 import type { LeakFound } from "../byok.ts";
 import type { Core } from "../core.ts";
-import { leakFingerprint } from "../keys/fingerprints.ts";
+import { leakFingerprints } from "../keys/fingerprints.ts";
 import { ensureOwner, findRow, toKeyRecord } from "../keys/store.ts";
 import { leakedSecret, parseInput } from "../schema.ts";
 import type { Scope } from "../scope.ts";
@@ -16,7 +16,7 @@ const batch = 1_000;
 /** Each walks all owners. Counted over all processes. */
 const mostAMinute = 120;
 /** Values that are looked for in one file of credentials. */
-const mostValues = 10;
+const mostValues = 5;
 const shortestValue = 8;
 
 /**
@@ -60,12 +60,15 @@ async function walk(core: Core, values: readonly string[]): Promise<LeakFound | 
 }
 
 async function look(core: Core, owners: readonly string[], values: readonly string[]): Promise<LeakFound | null> {
-  const fingerprints = owners.flatMap((ownerId) => values.map((value) => leakFingerprint(core.keyring, ownerId, value)));
+  const fingerprints = owners.flatMap((ownerId) => leakFingerprints(core.keyring, ownerId, values));
   const [hit] = await core.database.read<{ owner_id: string; key_id: string }>(
     { owners },
     {
       name: "byok_leak",
-      text: "select owner_id, key_id from byok.key_versions where secret_fingerprints && $1::text[] order by version desc limit 1",
+      // A join by hash: `&&` would compare each with each.
+      text: `select v.owner_id, v.key_id
+        from byok.key_versions v cross join lateral unnest(v.secret_fingerprints) as own (secret)
+        join unnest($1::text[]) as asked (secret) using (secret) order by v.version desc limit 1`,
       values: [fingerprints],
     },
   );

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import {
-  auditMac, ConfigurationError, envelopeKeyVersion, fingerprint, makeInstallationKey, makeRootCheck, makeTenantKey, openCursor, openRecord, proveRootKey, rootKeyFrom, sealCursor, sealRecord,
+  auditMac, ConfigurationError, envelopeKeyVersion, fingerprint, fingerprinter, makeInstallationKey, makeRootCheck, makeTenantKey, openCursor, openRecord, proveRootKey, rootKeyFrom, sealCursor, sealRecord,
   unwrapInstallationKey, unwrapTenantKey, type InstallationPurpose, type RecordPlace, type RootKey, type TenantKey, type WrapKey,
 } from "@stack-2025/byok-crypto";
 import type { Database, InstallationTransaction, TenantTransaction } from "@stack-2025/byok-db";
@@ -80,6 +80,11 @@ export class Keyring {
   /** The same secret of one owner and provider gives the same text; of two owners, never. */
   fingerprint(ownerId: string, provider: string, canonical: string): string {
     return fingerprint(this.#live.fingerprint, { ownerId, provider }, canonical);
+  }
+
+  /** `fingerprint` for many secrets of one owner. */
+  fingerprinter(ownerId: string): (provider: string, canonical: string) => string {
+    return fingerprinter(this.#live.fingerprint, ownerId);
   }
 
   auditMac(ownerId: string, bytes: Uint8Array): string {

@@ -10,10 +10,11 @@ export function keyFingerprint(keyring: Keyring, ownerId: string, provider: Prov
 /** One for each secret value: whoever finds one of them does not know which provider's it is, or what goes with it. */
 export function secretFingerprints(keyring: Keyring, ownerId: string, provider: Provider, keyData: KeyData): string[] {
   const secrets = new Set([provider.principal(keyData), ...provider.secrets(keyData)]);
-  return [...secrets].map((secret) => leakFingerprint(keyring, ownerId, secret));
+  return leakFingerprints(keyring, ownerId, [...secrets]);
 }
 
-/** What a leaked secret is looked for by. `leak` is no provider, so it never meets the fingerprint of a key. */
-export function leakFingerprint(keyring: Keyring, ownerId: string, secret: string): string {
-  return keyring.fingerprint(ownerId, "leak", secret);
+/** What leaked secrets are looked for by, without the white space around them. `leak` is no provider: it never meets the fingerprint of a key. */
+export function leakFingerprints(keyring: Keyring, ownerId: string, secrets: readonly string[]): string[] {
+  const fingerprint = keyring.fingerprinter(ownerId);
+  return secrets.map((secret) => fingerprint("leak", secret.trim()));
 }

@@ -14,6 +14,7 @@ import { findKey, type FoundKey } from "./find.ts";
 import { keyFingerprint, secretFingerprints } from "./fingerprints.ts";
 import { probeNow, type Probed } from "./probe.ts";
 import { readRecord } from "./read.ts";
+import { momentOf, type Moment } from "./same-moment.ts";
 import { openKeyData, sealKeyData } from "./sealed-key-data.ts";
 
 /**
@@ -26,6 +27,7 @@ import { openKeyData, sealKeyData } from "./sealed-key-data.ts";
  */
 export async function rotateKey(scope: Scope, keyId: string, newKeyData: unknown, given: RotateOptions = {}): Promise<KeyRecord> {
   const { core } = scope;
+  const moment = momentOf(core, keyId);
   const { validate, graceMs } = parseInput(rotateOptions, given);
   const found = await findKey(scope, keyId, "keys:write");
   const provider = providerFor(found.provider);
@@ -36,7 +38,7 @@ export async function rotateKey(scope: Scope, keyId: string, newKeyData: unknown
     throw new ConflictError(`keyData: is the ${provider.name} secret that this key has already; issue a new one at the provider and give that.`, { details: { keyId, field: "keyData" } });
   }
   const probed = validate === "now" ? await probeNow(core, provider, keyData) : undefined;
-  const step: Step = { found, provider, keyData, fingerprint, probed, recheck: validate !== "skip", graceMs, action: "key.rotated" };
+  const step: Step = { moment, found, provider, keyData, fingerprint, probed, recheck: validate !== "skip", graceMs, action: "key.rotated" };
   await putLive(scope, step);
   core.resolver.drop(found.ownerId);
   return readRecord(scope, found.ownerId, keyId);
@@ -51,11 +53,12 @@ export async function rotateKey(scope: Scope, keyId: string, newKeyData: unknown
  */
 export async function rollbackKey(scope: Scope, keyId: string): Promise<KeyRecord> {
   const { core } = scope;
+  const moment = momentOf(core, keyId);
   const found = await findKey(scope, keyId, "keys:write");
   const provider = providerFor(found.provider);
   const earlier = await readEarlier(scope, found, provider);
   const step: Step = {
-    found, provider, keyData: earlier.keyData, fingerprint: keyFingerprint(core.keyring, found.ownerId, provider, earlier.keyData), probed: undefined, recheck: true,
+    moment, found, provider, keyData: earlier.keyData, fingerprint: keyFingerprint(core.keyring, found.ownerId, provider, earlier.keyData), probed: undefined, recheck: true,
     graceMs: 0, action: "key.rolled_back", contentsSince: earlier.createdAt,
   };
   await putLive(scope, step);
@@ -64,6 +67,7 @@ export async function rollbackKey(scope: Scope, keyId: string): Promise<KeyRecor
 }
 
 interface Step {
+  moment: Moment;
   /** As it was when the caller's call began: a key that has changed since is not overwritten. */
   found: FoundKey;
   provider: Provider;
@@ -83,6 +87,7 @@ async function putLive(scope: Scope, step: Step): Promise<void> {
   const { found, provider } = step;
   try {
     await scope.core.database.inTenant({ owners: [found.ownerId] }, (trx) => put(trx, scope, step));
+    step.moment.end();
   } catch (error) {
     if (!(error instanceof ConstraintViolation) || error.constraint !== "keys_same_secret") throw error;
     throw new ConflictError(`This ${provider.name} secret is that of another key of this owner and environment; use that key, or give another secret.`, {
@@ -91,7 +96,7 @@ async function putLive(scope: Scope, step: Step): Promise<void> {
   }
 }
 
-async function put(trx: TenantTransaction, scope: Scope, { found, provider, keyData, fingerprint, probed, recheck, graceMs, action, contentsSince }: Step): Promise<void> {
+async function put(trx: TenantTransaction, scope: Scope, { moment, found, provider, keyData, fingerprint, probed, recheck, graceMs, action, contentsSince }: Step): Promise<void> {
   const { core } = scope;
   const { ownerId, keyId } = found;
   const now = core.clock.now();
@@ -103,7 +108,7 @@ async function put(trx: TenantTransaction, scope: Scope, { found, provider, keyD
     .forUpdate()
     .executeTakeFirst();
   // The first of several at once wins; the others have not seen what they would replace.
-  if (!key || key.live_version !== found.liveVersion) throw changedMeanwhile(keyId);
+  if (!key || key.live_version !== found.liveVersion || moment.passed()) throw changedMeanwhile(keyId);
 
   const tenantKey = await core.keyring.tenantKey(trx, ownerId);
   const version = key.live_version + 1;

@@ -7,6 +7,7 @@ import { requireFuture } from "./expiry.ts";
 import { findKey, keyNotFound } from "./find.ts";
 import { readRecord } from "./read.ts";
 import { changedMeanwhile } from "./rotate.ts";
+import { momentOf } from "./same-moment.ts";
 import { json } from "./store.ts";
 
 /** `null` clears, absent leaves. `status` enables or disables. @throws KeyNotFoundError @throws InvalidInputError */
@@ -60,14 +61,16 @@ export async function updateKey(scope: Scope, keyId: string, given: UpdateKey): 
  */
 export async function deleteKey(scope: Scope, keyId: string): Promise<void> {
   const { core } = scope;
+  const moment = momentOf(core, keyId);
   const { ownerId, provider, environment, liveVersion } = await findKey(scope, keyId, "keys:write");
   await core.database.inTenant({ owners: [ownerId] }, async (trx) => {
     const key = await trx.selectFrom("keys").select("live_version").where("owner_id", "=", ownerId).where("key_id", "=", keyId).forUpdate().executeTakeFirst();
     if (!key) throw keyNotFound();
-    if (key.live_version !== liveVersion) throw changedMeanwhile(keyId);
+    if (key.live_version !== liveVersion || moment.passed()) throw changedMeanwhile(keyId);
     await trx.deleteFrom("keys").where("owner_id", "=", ownerId).where("key_id", "=", keyId).execute();
     await appendAudit(trx, core, { ownerId, actor: scope.actor, action: "key.deleted", target: keyId, details: { provider, environment } });
     await markChanged(trx, [ownerId]);
   });
+  moment.end();
   core.resolver.drop(ownerId);
 }
