@@ -32,6 +32,7 @@ if (import.meta.main) {
   const manager = new BYOKManager({ encryptionKey, database: connectionString, providers: { openai: { baseUrl } } });
   await coreOf(manager);
   let statements = 0;
+  // oxlint-disable-next-line typescript/unbound-method -- it is called with the client that it is asked of
   const query = pg.Client.prototype.query as (...parts: unknown[]) => unknown;
   pg.Client.prototype.query = function (this: pg.Client, ...parts: unknown[]) {
     const [statement] = parts;

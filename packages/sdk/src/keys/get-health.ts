@@ -2,7 +2,7 @@ import { EncryptionError } from "@stack-2025/byok-crypto";
 import type { KeyHealth } from "../byok.ts";
 import type { Scope } from "../scope.ts";
 import { findKey, keyNotFound } from "./find.ts";
-import { readLive } from "./read-live.ts";
+import { readLive, type LiveVersion } from "./read-live.ts";
 import { findRow, toKeyRecord } from "./store.ts";
 
 const dayMs = 86_400_000;
@@ -28,7 +28,7 @@ export async function getKeyHealth(scope: Scope, keyId: string): Promise<KeyHeal
   const now = core.clock.now();
   const { health } = read;
   const { status, statusReason, expiresAt } = toKeyRecord(read.row, now);
-  const unreadable = live.custody === "managed" && !opens(live.open);
+  const unreadable = live.custody === "managed" && !opens(live);
   const exhaustedUntil = health?.exhausted_until && health.exhausted_until > now ? health.exhausted_until : null;
   const ageDays = Math.floor((now.getTime() - live.createdAt.getTime()) / dayMs);
 
@@ -55,9 +55,9 @@ export async function getKeyHealth(scope: Scope, keyId: string): Promise<KeyHeal
   };
 }
 
-function opens(open: () => unknown): boolean {
+function opens(live: LiveVersion): boolean {
   try {
-    open();
+    live.open();
     return true;
   } catch (error) {
     if (error instanceof EncryptionError) return false;

@@ -71,9 +71,9 @@ export function judge(keys: readonly CandidateKey[], ask: Ask, now: number, park
     const reason = reasonOf(key, ask, now, parked, until);
     judged.push({ key, reason, until: until.at === null ? null : new Date(until.at) });
   }
-  for (const { key, reason } of [...judged]) {
-    const refused = reason === "invalid" || (reason === "rate_limited" && parked.suspected(key, now));
-    const resort = refused ? lastResort(key, ask, now, parked) : undefined;
+  const refused = judged.filter(({ key, reason }) => reason === "invalid" || (reason === "rate_limited" && parked.suspected(key, now)));
+  for (const { key } of refused) {
+    const resort = lastResort(key, ask, now, parked);
     if (resort) addResort(judged, resort);
   }
   return judged;
