@@ -7,6 +7,8 @@ const conditions = ["byok-source", "node", "development|production"];
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
+  // Where Vitest runs global set-ups.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
       {

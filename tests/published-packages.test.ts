@@ -12,6 +12,9 @@ interface Manifest {
 }
 
 // What `turbo run build` made of them; `npm test` sees to that.
+/** The price book's rates: bundled code asks for them by name, and only once it prices something. */
+const loadedLater = new Set(["@pydantic/genai-prices"]);
+
 describe.each(["packages/crypto", "packages/sdk", "packages/client", "apps/cli"])("%s, as it is published", (folder) => {
   const manifest = JSON.parse(readFileSync(path.join(root, folder, "package.json"), "utf8")) as Manifest;
   let files: string[];
@@ -42,7 +45,7 @@ describe.each(["packages/crypto", "packages/sdk", "packages/client", "apps/cli"]
 
   test("brings nothing that it does not import", () => {
     const types = (name: string): string => name.replace(/^@types\//, "");
-    expect(Object.keys(manifest.dependencies).filter((name) => !imported.has(types(name)))).toEqual([]);
+    expect(Object.keys(manifest.dependencies).filter((name) => !imported.has(types(name)) && !loadedLater.has(name))).toEqual([]);
   });
 
   test("has every file that its exports lead to", () => {

@@ -95,6 +95,8 @@ export function translateFailure(error: unknown, options: { commitUnknown?: bool
   const refusedByServer = /^[0-9A-Z]{5}$/.test(code) && "severity" in error;
 
   if (refusedByServer) {
+    // A row on its way to the default partition while its own was made: it fits there now, so the same call succeeds.
+    if (code === "23514" && !(error as Refusal).constraint) return new DatabaseUnavailableError("a partition was made meanwhile; try again", { reason: code });
     const kind = constraintKinds[code];
     if (kind) return new ConstraintViolation(kind, textOf((error as Refusal).constraint) || textOf((error as Refusal).column));
     const said = speakingStates.test(code) ? `: ${error.message}` : "";

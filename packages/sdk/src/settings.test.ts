@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { ConfigurationError } from "@stack-2025/byok-crypto";
@@ -74,14 +75,16 @@ describe("what is set is read", () => {
   });
 
   test("system keys take a JSON object, and the bare secret where one field suffices", () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" }, privateKeyEncoding: { type: "pkcs8", format: "pem" } });
+    const account = { type: "service_account", project_id: "p", private_key_id: "k", private_key: privateKey, client_email: "a@p.iam.gserviceaccount.com", token_uri: "https://oauth2.googleapis.com/token" };
     const settings = parseSettings(
-      { BYOK_SYSTEM_ANTHROPIC: "sk-ant-x", BYOK_SYSTEM_OPENAI: '{"apiKey":"sk-x","organization":"org-1"}', BYOK_SYSTEM_VERTEX: '{"type":"service_account","project_id":"p"}' },
+      { BYOK_SYSTEM_ANTHROPIC: "sk-ant-x", BYOK_SYSTEM_OPENAI: '{"apiKey":"sk-x","organization":"org-1"}', BYOK_SYSTEM_VERTEX: JSON.stringify(account) },
       "development",
     );
     expect(settings.systemKeys.reveal()).toEqual({
       anthropic: { apiKey: "sk-ant-x" },
       openai: { apiKey: "sk-x", organization: "org-1" },
-      vertex: { serviceAccount: { type: "service_account", project_id: "p" } },
+      vertex: { serviceAccount: JSON.stringify(account) },
     });
   });
 });
