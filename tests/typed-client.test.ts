@@ -80,6 +80,20 @@ describe("the typed client", () => {
     expect(await client.listMembers("acme")).toMatchObject([{ userId: "boss", role: "owner", since: expect.any(Date) as Date }]);
   });
 
+  test("lists and proves the audit trail as the manager does", async () => {
+    const owner = { organizationId: "audited" };
+    await client.setMember({ ...owner, userId: "boss", role: "owner" });
+    await client.setMember({ ...owner, userId: "helper", role: "viewer" });
+    const reader = clientWith(await tokenFor(["audit:read"], owner));
+    const page = await reader.listAuditEvents(owner, { action: "member.set", limit: 1, timeRange: "1h" });
+    expect([...page]).toEqual((await place.manager.listAuditEvents(owner, { action: "member.set", limit: 1 })).items);
+    expect([...page]).toMatchObject([{ action: "member.set", target: "user:helper", at: expect.any(Date) as Date, owner }]);
+    expect((await reader.listAuditEvents(owner, { action: "member.set", limit: 1, timeRange: "1h", cursor: page.nextCursor ?? "" })).items).toMatchObject([{ target: "user:boss" }]);
+    expect(await reader.verifyAudit(owner)).toEqual(await place.manager.verifyAudit(owner));
+    // Naming nobody, a bound token means its owner.
+    expect(await reader.verifyAudit()).toMatchObject({ ok: true, events: 3, brokenAt: null });
+  });
+
   test("raises the classes that the manager raises, with all that they carry", async () => {
     const missing = `key_${"0".repeat(32)}`;
     const cases: [call: () => Promise<unknown>, twin: () => Promise<unknown>, type: new (...parts: never[]) => BYOKError][] = [
