@@ -16,7 +16,9 @@ const lanes = 8;
 export const bench: Bench = {
   title: "custody: seal, open, and a root key that changes",
   async run({ quick }) {
-    const owners = quick ? 2_000 : 100_000;
+    // Sealing every record anew takes some 30 ms an owner: that is measured over a few, before the many are there.
+    const few = 500;
+    const many = quick ? 2_000 : 100_000;
     const server = await startTemporaryPostgres({ durable: true });
     const [first, second, third] = [newRoot(), newRoot(), newRoot()];
     const managers: BYOKManager[] = [];
@@ -32,19 +34,19 @@ export const bench: Bench = {
       await sealAndOpen(core, quick ? 2 : 10);
 
       await admin.connect();
-      await fill(admin, core, owners);
+      await fill(admin, core, 0, few);
       await maker.close();
-      process.stdout.write(`${owners.toLocaleString("en-US")} owners with a key each; ${lanes} readers that keep nothing, one after another each\n\n`);
-
       const reader = open(third, second, first);
       const toSecond = open(second, first, third);
-      await coreOf(toSecond);
-      await whileReading(reader, owners, "nothing else (1 s)", () => pause(1_000));
-      await whileReading(reader, owners, "root rotate", async () => inWords(await rotateRoot(await coreOf(toSecond), { actor: "bench" })));
-      await whileReading(reader, owners, "root rotate --installation-keys", async () => inWords(await rotateRoot(await coreOf(toSecond), { actor: "bench", installationKeys: true })));
+      await rotateWhileReading(reader, few, toSecond, { compromised: true });
+      await fill(admin, await coreOf(toSecond), few, many);
       await toSecond.close();
+
       const toThird = open(third, second);
-      await whileReading(reader, owners, "root rotate --compromised", async () => inWords(await rotateRoot(await coreOf(toThird), { actor: "bench", compromised: true })));
+      await coreOf(toThird);
+      await whileReading(reader, many, "nothing else (1 s)", () => pause(1_000));
+      await rotateWhileReading(reader, many, toThird, {});
+      await rotateWhileReading(reader, many, toThird, { installationKeys: true });
     } finally {
       await admin.end();
       for (const manager of managers) await manager.close();
@@ -54,6 +56,13 @@ export const bench: Bench = {
 };
 
 const newRoot = (): Uint8Array => new Uint8Array(randomBytes(32));
+
+async function rotateWhileReading(reader: BYOKManager, owners: number, manager: BYOKManager, options: { compromised?: true; installationKeys?: true }): Promise<void> {
+  const core = await coreOf(manager);
+  const name = `root rotate${options.compromised ? " --compromised" : options.installationKeys ? " --installation-keys" : ""}`;
+  await whileReading(reader, owners, name, async () => inWords(await rotateRoot(core, { actor: "bench", ...options })));
+}
+
 const inWords = ({ rewrapped, remaining }: { rewrapped: number; remaining: number }): string => `${rewrapped.toLocaleString("en-US")} keys wrapped or made anew, ${remaining} remain`;
 
 /** The same envelope by hand: salt, HKDF to a key and a commitment, AES-256-GCM under a KeyObject. */
@@ -103,9 +112,9 @@ function contextBytes(place: { ownerId: string; keyId: string; custody: string; 
 }
 
 /** Owners as `addKey` makes them, many in a statement. */
-async function fill(admin: pg.Client, { keyring, database }: Core, owners: number): Promise<void> {
+async function fill(admin: pg.Client, { keyring, database }: Core, first: number, owners: number): Promise<void> {
   const atOnce = 1_000;
-  for (let from = 0; from < owners; from += atOnce) {
+  for (let from = first; from < owners; from += atOnce) {
     const made = Array.from({ length: Math.min(atOnce, owners - from) }, (_, index) => {
       const user = `user_${from + index}`;
       const { id } = ownerRef(database.installation.id, user);
@@ -162,5 +171,5 @@ async function whileReading(reader: BYOKManager, owners: number, name: string, w
   const sorted = taken.toSorted((a, b) => a - b);
   const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(1);
   const rate = Math.round(sorted.length / (seconds + 0.5));
-  process.stdout.write(`${name}: ${seconds.toFixed(2)} s${said ? `, ${said}` : ""}; ${rate} reads a second, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${failed} failed${failed > 0 ? " (the goal is none: MISSED)" : ""}\n`);
+  process.stdout.write(`${owners.toLocaleString("en-US")} owners, ${lanes} readers without a cache, ${name}: ${seconds.toFixed(2)} s${said ? `, ${said}` : ""}; ${rate} reads a second, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${failed} failed${failed > 0 ? " (the goal is none: MISSED)" : ""}\n`);
 }

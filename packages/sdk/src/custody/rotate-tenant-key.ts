@@ -8,7 +8,7 @@ import { ConstraintViolation, type TenantTransaction } from "@stack-2025/byok-db
 import { appendAudit } from "../audit/append.ts";
 import { markChanged } from "../use/changes.ts";
 import type { RotationCore } from "./rotation-core.ts";
-import { sealedPlaces, type After, type SealedRecord } from "./sealed-places.ts";
+import { atOnce, sealedPlaces, type After, type SealedRecord } from "./sealed-places.ts";
 
 /** Writers that began under an old key and end while we look can make us look again. */
 const mostRounds = 5;
@@ -95,7 +95,7 @@ async function resealAll(core: RotationCore, ownerId: string, version: number): 
       unopened.push(...batch.damaged);
       resealed += batch.records.length - batch.damaged.length;
       const last = batch.records.at(-1);
-      if (!last) break;
+      if (!last || batch.records.length < atOnce) break;
       after = last.place;
     }
   }

@@ -27,7 +27,8 @@ export interface After {
 /** Records of an owner under an older version of its key, locked, in order, some at a time. */
 export type RecordsUnderOlder = (trx: TenantTransaction, core: RotationCore, ownerId: string, version: number, after: After) => Promise<SealedRecord[]>;
 
-const atOnce = 100;
+/** A list that is shorter was the last. */
+export const atOnce = 100;
 
 export const sealedPlaces: readonly RecordsUnderOlder[] = [
   /** Provider keys, a record a version. The trail keeps a digest of each, so it is told of the new one. */
