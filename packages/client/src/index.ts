@@ -8,6 +8,6 @@ export {
 export { ProviderType } from "@stack-2025/byok-providers/provider-type";
 export type { AppRouter } from "@stack-2025/byok-api";
 export type {
-  ActiveKey, AddKey, Attempt, BYOK, Environment, KeyData, KeyMetadata, KeyRecord, KeySource, KeyStatus, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, Page, ProviderConfig, Role, TimeRange,
-  UpdateKey, UsageEvent, UsageStats, UsageTotals, UseOptions,
+  ActiveKey, AddKey, Attempt, BYOK, Channel, Environment, KeyData, KeyHealth, KeyMetadata, KeyRecord, KeySource, KeyStatus, LeakFound, Limits, ListKeysFilter, Member, Owner, OwnerOrUser, OwnerPolicy,
+  OwnerPolicyInput, Page, ProviderConfig, Role, RotateOptions, TimeRange, UpdateKey, UsageEvent, UsageStats, UsageTotals, UseOptions, ValidationResult,
 } from "@stack-2025/byok-core";

@@ -24,8 +24,10 @@ export async function revealNext(scope: Scope, owner: Owner, provider: ProviderT
   const now = core.clock.now().getTime();
   const tried = (keyId: string): number => except.filter((one) => one === keyId).length;
   const left = judged.filter(({ key }) => key.source !== "system" && tried(key.keyId) === 0);
-  const resorts = judged.flatMap(({ key }) => (key.source !== "system" && tried(key.keyId) === 1 ? [lastResort(key, askOf(request), now, core.parked)?.key ?? []] : []).flat());
-  const chosen = left.find((one) => one.reason === "usable")?.key ?? resorts[0];
+  // Where the live version is known to be dead, the one before is among the candidates already.
+  const refused = judged.filter(({ key }) => key.source !== "system" && tried(key.keyId) === 1 && !judged.some((one) => one.key === key.previous));
+  const resort = refused.map(({ key }) => lastResort(key, askOf(request), now, core.parked)?.key).find((key) => key !== undefined);
+  const chosen = left.find((one) => one.reason === "usable")?.key ?? resort;
   if (!chosen) throw refusal(left, provider, options.environment ?? "production", now);
   const key = chosen.open();
   await auditReveal(scope, key);
