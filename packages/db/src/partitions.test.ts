@@ -1,3 +1,4 @@
+import { DatabaseUnavailableError } from "./failures.ts";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectDatabase, ensurePartitions, type Database } from "./index.ts";
@@ -68,11 +69,11 @@ test("asked for by ten at once, beside writers, each partition is made once", as
         .values({ owner_id: owner, day, event_id: "w", request_id: "r", key_id: "k", at: day, provider: "openai", environment: "production", source: "user", outcome: "ok", requests: 1 })
         .execute(),
     );
-  // A row that meets the making of its own partition is told to come again.
+  // A row that meets the making of its own partition is told to come again; nothing else may stop one.
   const writing = days.map((day) =>
     write(day).catch((error: unknown) => {
-      expect(error).toMatchObject({ name: "DatabaseUnavailableError", retryable: true });
-      return write(day);
+      if (error instanceof DatabaseUnavailableError) return write(day);
+      throw error;
     }),
   );
   await Promise.all([...writing, ...Array.from({ length: 10 }, () => ensurePartitions(database, days))]);
