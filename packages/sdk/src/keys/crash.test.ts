@@ -46,8 +46,8 @@ async function rows(userId: string): Promise<Record<string, unknown[]>> {
 }
 
 const mostStatements = 60;
-/** Every fifth one: each is a process of its own, which takes seconds to start on a busy machine. */
-const stride = 5;
+/** Every third one: each is a process of its own, which takes seconds to start on a busy machine. */
+const stride = 3;
 
 describe("F-01: a process killed at any statement leaves all of a change or nothing, and the same call again succeeds", () => {
   const cases: [name: Crash["call"]["name"], prepare: (userId: string, apiKey: string) => Promise<Crash["call"]>][] = [
