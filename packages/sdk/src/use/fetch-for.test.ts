@@ -190,4 +190,16 @@ describe("fetchFor", () => {
     expect(await at.manager.getUsageStats(second.id)).toMatchObject({ requests: 2 });
     expect((await at.manager.getUsageStats(first.id)).requests).toBe(0);
   });
+
+  it("a try that was passed over is counted and gives its slot back, also where the next one ends in nothing", async () => {
+    const [first, second] = [openaiKey(), openaiKey()];
+    const { id } = await add("fetch-15", first, { priority: 1, limits: { concurrency: 1 } });
+    await add("fetch-15", second, { priority: 2 });
+    at.sandbox.script(first, { kind: "server_error" }, { kind: "ok" });
+    at.sandbox.script(second, { kind: "reset" });
+    await expect(openaiOf("fetch-15").chat.completions.create(ask)).rejects.toBeInstanceOf(OpenAI.APIConnectionError);
+    await expect.poll(async () => (await at.manager.getUsageStats(id)).errors, { timeout: 5_000 }).toBe(1);
+    const { response } = await openaiOf("fetch-15").chat.completions.create(ask).withResponse();
+    expect(response.headers.get("byok-key-id")).toBe(id);
+  });
 });

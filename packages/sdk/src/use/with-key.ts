@@ -24,7 +24,7 @@ export interface Try {
   readonly requestId: string;
   /** 1 for the first key. */
   readonly number: number;
-  /** No other key is left to fall back on. */
+  /** The tries before this one, and what each came to. */
   readonly previous: { keyId: string; error: unknown }[];
   readonly reservation: Reservation;
 }
@@ -56,34 +56,40 @@ export async function withCandidates<T>(scope: Scope, request: UseRequest, attem
   let last: Extract<Outcome<T>, { kind: "refused" }> | undefined;
   let unsent: Error | undefined;
 
-  for (const one of judged) {
-    if (one.reason !== "usable" || spendsForTheOwner(one, judged, previous)) continue;
-    const key = one.key.open();
+  try {
+    for (const one of judged) {
+      if (one.reason !== "usable" || spendsForTheOwner(one, judged, previous)) continue;
+      const key = one.key.open();
 
-    const reserved = await core.limiter.reserve({ ownerId: one.key.ownerId, keyId: one.key.keyId, limits: one.key.limits });
-    if ("refused" in reserved) {
-      one.reason = reserved.refused.reason;
-      one.until = reserved.refused.until;
-      continue;
-    }
+      request.options.signal?.throwIfAborted();
+      const reserved = await core.limiter.reserve({ ownerId: one.key.ownerId, keyId: one.key.keyId, limits: one.key.limits });
+      if ("refused" in reserved) {
+        one.reason = reserved.refused.reason;
+        one.until = reserved.refused.until;
+        continue;
+      }
 
-    request.options.signal?.throwIfAborted();
-    const outcome = await attempt({ key, candidate: one.key, requestId, number: previous.length + 1, previous, reservation: reserved.granted });
-    if (outcome.kind === "answer") {
+      const outcome = await attempt({ key, candidate: one.key, requestId, number: previous.length + 1, previous, reservation: reserved.granted });
+      if (outcome.kind === "answer") {
+        last?.discard();
+        return outcome.value;
+      }
+      if (outcome.kind === "unsent") {
+        unsent = outcome.error;
+        previous.push({ keyId: one.key.keyId, error: outcome.error });
+        continue;
+      }
+
+      takeConsequences(scope, one.key, outcome.failure, request.model);
+      previous.push({ keyId: one.key.keyId, error: outcome.failure });
       last?.discard();
-      return outcome.value;
+      last = outcome;
+      if (!mayMoveOn(outcome.failure, request)) break;
     }
-    if (outcome.kind === "unsent") {
-      unsent = outcome.error;
-      previous.push({ keyId: one.key.keyId, error: outcome.error });
-      continue;
-    }
-
-    takeConsequences(scope, one.key, outcome.failure, request.model);
-    previous.push({ keyId: one.key.keyId, error: outcome.failure });
+  } catch (error) {
+    // The try before this one was passed over all the same: it is counted, and what it held is given back.
     last?.discard();
-    last = outcome;
-    if (!mayMoveOn(outcome.failure, request)) break;
+    throw error;
   }
 
   // If any answer came, the last one is the caller's, untouched: the SDK raises its own class.
