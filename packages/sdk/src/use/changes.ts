@@ -28,6 +28,7 @@ export class ChangeFeed {
   #timer: NodeJS.Timeout | undefined;
   #listener: { close(): Promise<void> } | undefined;
   #polling: Promise<void> | undefined;
+  #away = false;
   #closed = false;
 
   constructor(database: Database, onChange: (ownerId: string) => void, logger: Logger) {
@@ -57,9 +58,13 @@ export class ChangeFeed {
     this.#polling ??= this.#poll().finally(() => (this.#polling = undefined));
     try {
       await this.#polling;
+      if (this.#away) this.#logger.info({}, "the log of changes can be read again");
+      this.#away = false;
     } catch {
-      // The database is away. Entries age out by themselves; the next look begins where this one would have.
-      this.#logger.warn({ code: "DATABASE_UNAVAILABLE" }, "the log of changes could not be read");
+      // The database is away. Entries age out by themselves; the next look begins where this one would have. Said once:
+      // at two looks a second an outage would fill the log.
+      if (!this.#away) this.#logger.warn({ code: "DATABASE_UNAVAILABLE" }, "the log of changes cannot be read");
+      this.#away = true;
     }
   }
 
