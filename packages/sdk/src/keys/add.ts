@@ -61,6 +61,8 @@ export async function addKey<P extends ProviderType>(scope: Scope, given: AddKey
     if (error.constraint === "keys_same_secret") throw await sameSecret(scope, owner, provider, keyData, input);
     throw error;
   }
+  // Whoever was told a moment ago that there is no key finds this one.
+  core.resolver.drop(owner.id);
   return readRecord(scope, owner.id, keyId);
 }
 

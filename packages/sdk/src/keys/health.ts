@@ -17,9 +17,9 @@ export interface Outcome {
  */
 export async function recordOutcome(core: Core, key: { ownerId: string; keyId: string }, outcome: Outcome, actor = "system"): Promise<void> {
   const now = core.clock.now();
-  await core.database.inTenant({ owners: [key.ownerId] }, async (trx) => {
+  const changed = await core.database.inTenant({ owners: [key.ownerId] }, async (trx) => {
     const before = await trx.selectFrom("keys").select(["status", "status_reason"]).where("owner_id", "=", key.ownerId).where("key_id", "=", key.keyId).forUpdate().executeTakeFirst();
-    if (!before) return; // Deleted meanwhile.
+    if (!before) return false; // Deleted meanwhile.
     const failed = outcome.status !== "active";
     const health = {
       checked_at: now,
@@ -39,7 +39,7 @@ export async function recordOutcome(core: Core, key: { ownerId: string; keyId: s
       )
       .execute();
     const turned = before.status !== outcome.status && before.status !== "disabled";
-    if (!turned && outcome.status !== "exhausted") return;
+    if (!turned && outcome.status !== "exhausted") return false;
     if (turned) {
       await trx
         .updateTable("keys")
@@ -50,5 +50,8 @@ export async function recordOutcome(core: Core, key: { ownerId: string; keyId: s
       await appendAudit(trx, core, { ownerId: key.ownerId, actor, action: "key.status_changed", target: key.keyId, details: { from: before.status, to: outcome.status } });
     }
     await markChanged(trx, [key.ownerId]);
+    return true;
   });
+  // This process need not wait for its own news.
+  if (changed) core.resolver.drop(key.ownerId);
 }

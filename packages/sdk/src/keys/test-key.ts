@@ -38,6 +38,5 @@ export async function testKey(scope: Scope, keyId: string): Promise<boolean> {
   const provider = providerFor(found.provider);
   const probed = await probe(core, provider, keyData);
   await recordOutcome(core, { ownerId: found.ownerId, keyId }, probed, scope.actor);
-  core.resolver.drop(found.ownerId);
   return probed.status === "active";
 }

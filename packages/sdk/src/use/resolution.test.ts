@@ -72,6 +72,14 @@ describe("getActiveKey", () => {
     await expect.poll(() => other.getActiveKey("change-1", "openai").then((key) => key.keyId, () => "refused"), { timeout: 1_000, interval: 20 }).toBe(id);
   });
 
+  it("a key is found by the very next call, also where there was none a moment ago", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      await expect(at.manager.getActiveKey(`next-${round}`, "openai", { fallbackToSystem: false })).rejects.toBeInstanceOf(KeyNotFoundError);
+      const { id } = await add({ userId: `next-${round}` });
+      expect((await at.manager.getActiveKey(`next-${round}`, "openai")).keyId).toBe(id);
+    }
+  });
+
   it("a member who is removed loses the shared keys", async () => {
     await at.manager.setMember({ organizationId: "leave-org", userId: "leave-owner", role: "owner" });
     await at.manager.setMember({ organizationId: "leave-org", userId: "leave-1", role: "member" });
